@@ -3,10 +3,20 @@
 //! | module | specification |
 //! |---|---|
 //! | [`hash`] | RFC 6962 §2.1: leaf, node and root hashes, and the words index, size, tree head |
+//! | [`range`] | RFC 6962 §2.1: the right edge of a tree, and how a batch of leaves extends it |
+//! | [`proof`] | RFC 6962 §2.1, RFC 9162 §2.1: inclusion and consistency proofs, verified |
+//! | [`tile`] | C2SP tlog-tiles: coordinates, widths, bytes |
 #![forbid(unsafe_code)]
+#![warn(clippy::indexing_slicing)]
 
 pub mod hash;
+pub mod range;
+pub mod proof;
+pub mod tile;
 
 pub use hash::{
     LeafHash, LogIndex, NodeHash, RootHash, TreeHead, TreeSize, hash_children, hash_leaf,
 };
+pub use proof::{ConsistencyProof, InclusionProof, ProofError};
+pub use range::{EdgeError, Extension, LevelHashes, RightEdge};
+pub use tile::{HashRange, TILE_WIDTH, TileId, decode_tile, encode_tile};
