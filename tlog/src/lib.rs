@@ -6,6 +6,9 @@
 //! | [`range`] | RFC 6962 §2.1: the right edge of a tree, and how a batch of leaves extends it |
 //! | [`proof`] | RFC 6962 §2.1, RFC 9162 §2.1: inclusion and consistency proofs, verified |
 //! | [`tile`] | C2SP tlog-tiles: coordinates, widths, bytes |
+//! | [`note`] | C2SP signed-note: texts, signature lines, key ids |
+//! | [`verifier`] | RFC 5480, RFC 8410: the public keys that a log can have |
+//! | [`checkpoint`] | C2SP tlog-checkpoint: the text over a tree head, of Rekor v1 and of others |
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
@@ -13,10 +16,16 @@ pub mod hash;
 pub mod range;
 pub mod proof;
 pub mod tile;
+pub mod note;
+pub mod verifier;
+pub mod checkpoint;
 
+pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint, v1_origin};
 pub use hash::{
     LeafHash, LogIndex, NodeHash, RootHash, TreeHead, TreeSize, hash_children, hash_leaf,
 };
+pub use note::{KeyId, Note, NoteError, NoteSignature};
 pub use proof::{ConsistencyProof, InclusionProof, ProofError};
 pub use range::{EdgeError, Extension, LevelHashes, RightEdge};
 pub use tile::{HashRange, TILE_WIDTH, TileId, decode_tile, encode_tile};
+pub use verifier::{KeyError, SignatureError, Verifier};
