@@ -56,6 +56,9 @@ pub struct InclusionProof {
 impl InclusionProof {
     /// Verifies that `leaf` is at the index in the tree with this root.
     ///
+    /// The size must be that of a tree head with this root: a root alone does not say it, and some
+    /// sizes put a leaf in the same place (index 0 of 3 leaves, and of 4).
+    ///
     /// # Errors
     /// [`ProofError::BeyondTree`], [`ProofError::Length`], [`ProofError::Root`].
     pub fn verify(&self, leaf: &LeafHash, root: &RootHash) -> Result<(), ProofError> {
@@ -119,7 +122,8 @@ pub struct ConsistencyProof {
 impl ConsistencyProof {
     /// Verifies that the tree with `old_root` is a prefix of the one with `new_root`.
     ///
-    /// An empty old tree is a prefix of every tree: then only the old root is checked.
+    /// An empty old tree is a prefix of every tree: then only the old root is checked. Sizes and
+    /// roots must be those of two tree heads, as for an inclusion proof.
     ///
     /// # Errors
     /// [`ProofError::Shrinks`], [`ProofError::Length`], [`ProofError::OldRoot`],
