@@ -179,6 +179,14 @@ pub fn public_key_pem(spki: &[u8]) -> String {
     pem_text(PUBLIC_KEY_LABEL, spki)
 }
 
+/// The SPKI DER in a public key's PEM text; `None` when it is something else.
+pub fn public_key_der(text: &[u8]) -> Option<Vec<u8>> {
+    match pem::decode_vec(text) {
+        Ok((PUBLIC_KEY_LABEL, der)) => Some(der),
+        _ => None,
+    }
+}
+
 fn pem_text(label: &str, der: &[u8]) -> String {
     use base64::Engine as _;
     let encoded = base64::engine::general_purpose::STANDARD.encode(der);
