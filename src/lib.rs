@@ -12,6 +12,8 @@ pub mod admission;
 pub mod sequencer;
 pub mod publisher;
 pub mod reader;
+pub mod recovery;
+pub mod fsck;
 pub mod clock;
 pub mod limits;
 pub mod telemetry;

@@ -29,5 +29,8 @@ pub const CACHED_TILES_MAX: usize = 1024;
 /// Answers to one search. Rekor has no bound; a larger set is cut, oldest first.
 pub const SEARCH_HITS_MAX: usize = 10_000;
 
+/// Bytes of one request body, unless set otherwise. Rekor's compose file uses nearly the same.
+pub const REQUEST_BODY_BYTES_DEFAULT: usize = 32 << 20;
+
 const _: () = assert!(BATCH_ENTRIES_MAX <= QUEUE_ENTRIES_MAX);
 const _: () = assert!(LEAF_BYTES_MAX <= BATCH_BYTES_MAX);

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::admission::{self, Policy, Proposal, Rejection};
 use crate::limits::PUBLISH_WAIT_MAX;
 use crate::publisher::signer::{SignError, public_key_pem};
-use crate::publisher::{NotPublishing, Publisher, SignedCheckpoint};
+use crate::publisher::{NotPublishing, Publisher, Published};
 use crate::reader::{ReadError, Reader, View};
 use crate::sequencer::{AddError, Placement, Sequencer};
 use crate::shards::{EntryId, ShardMap, VirtualIndex};
@@ -54,7 +54,7 @@ pub struct LoggedEntry {
     /// That the checkpoint's tree holds it.
     pub proof: InclusionProof,
     /// The checkpoint that the proof leads to.
-    pub checkpoint: Arc<SignedCheckpoint>,
+    pub checkpoint: Arc<Published>,
     /// The SET: the log's signature over body, time, log ID and virtual index.
     pub signed_entry_timestamp: Vec<u8>,
     /// What is stored beside it; never in the answer to a creation.
@@ -133,7 +133,7 @@ pub struct ShardInfo {
     /// The tree.
     pub tree_id: TreeId,
     /// Its newest published checkpoint.
-    pub checkpoint: Arc<SignedCheckpoint>,
+    pub checkpoint: Arc<Published>,
 }
 
 /// All shards of the log.

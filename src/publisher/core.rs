@@ -12,7 +12,7 @@ use super::signer::{SignError, Signer};
 
 /// A published tree head: the head, and the signed note over it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignedCheckpoint {
+pub struct Published {
     /// What the checkpoint commits to.
     pub head: TreeHead,
     /// The whole note, ending in a newline.
@@ -61,13 +61,13 @@ impl SigningCore {
     }
 
     /// Signs a head that is durable.
-    pub fn checkpoint(&self, head: TreeHead) -> Result<SignedCheckpoint, SignError> {
+    pub fn checkpoint(&self, head: TreeHead) -> Result<Published, SignError> {
         let checkpoint = Checkpoint { origin: self.origin.clone(), head, extensions: Vec::new() };
         let text = checkpoint.text();
         let signature = self.signer.sign(text.as_bytes())?;
         let signature = NoteSignature { name: self.name.clone(), key_id: self.key_id, signature };
         let note = Note { text, signatures: vec![signature] };
-        Ok(SignedCheckpoint { head, note: note.to_string().into() })
+        Ok(Published { head, note: note.to_string().into() })
     }
 
     /// Signs an entry's promise (SET): RFC 8785 JSON of body, integrated time, log ID and index.

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::core::SignedCheckpoint;
+use super::core::Published;
 
 /// The guard file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +48,7 @@ impl HeadGuard {
     }
 
     /// Remembers a checkpoint, durably: the old file or the new one is there, never half of one.
-    pub(super) async fn remember(&self, signed: &SignedCheckpoint) -> Result<(), GuardError> {
+    pub(super) async fn remember(&self, signed: &Published) -> Result<(), GuardError> {
         let (guard, note) = (self.clone(), signed.note.clone());
         let written = tokio::task::spawn_blocking(move || guard.replace(&note)).await;
         written.map_err(std::io::Error::other).flatten().map_err(|source| self.error(source))

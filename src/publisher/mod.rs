@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 use crate::limits::RECENT_CHECKPOINTS_MAX;
 use crate::telemetry::Metrics;
 
-pub use core::{SignedCheckpoint, SigningCore};
+pub use core::{Published, SigningCore};
 pub use guard::{GuardError, HeadGuard};
 use signer::SignError;
 
@@ -49,7 +49,7 @@ pub enum PublishError {
 pub struct NotPublishing(pub Arc<str>);
 
 /// The newest checkpoints, oldest first; never empty.
-type Recent = VecDeque<Arc<SignedCheckpoint>>;
+type Recent = VecDeque<Arc<Published>>;
 
 #[derive(Clone)]
 struct State {
@@ -85,7 +85,7 @@ impl Publisher {
     }
 
     /// The newest published checkpoint.
-    pub fn newest(&self) -> Arc<SignedCheckpoint> {
+    pub fn newest(&self) -> Arc<Published> {
         newest(&self.state.borrow().recent)
     }
 
@@ -93,7 +93,7 @@ impl Publisher {
     ///
     /// # Errors
     /// [`NotPublishing`] when there will be none.
-    pub async fn covering(&self, size: TreeSize) -> Result<Arc<SignedCheckpoint>, NotPublishing> {
+    pub async fn covering(&self, size: TreeSize) -> Result<Arc<Published>, NotPublishing> {
         let mut state = self.state.clone();
         let covers = |state: &State| state.stopped.is_some() || newest(&state.recent).head.size >= size;
         let state = state.wait_for(covers).await;
@@ -115,7 +115,7 @@ impl Publisher {
     }
 }
 
-fn newest(recent: &Recent) -> Arc<SignedCheckpoint> {
+fn newest(recent: &Recent) -> Arc<Published> {
     // `Publisher::start` puts the first one in, and `Press::run` removes none but the oldest of many.
     #[expect(clippy::expect_used, reason = "never empty, see above")]
     recent.back().expect("at least one checkpoint is published").clone()
@@ -148,7 +148,7 @@ impl Press {
     }
 
     /// The steps between a durable head and a visible one.
-    async fn publish(&self, head: TreeHead) -> Result<Arc<SignedCheckpoint>, PublishError> {
+    async fn publish(&self, head: TreeHead) -> Result<Arc<Published>, PublishError> {
         let stored = self.store.head().await?;
         if stored.size < head.size || (stored.size == head.size && stored.root != head.root) {
             return Err(PublishError::NotDurable { stored: stored.size, claimed: head.size });
@@ -171,5 +171,3 @@ impl Press {
     }
 }
 
-#[cfg(test)]
-mod tests;

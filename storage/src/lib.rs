@@ -4,6 +4,8 @@
 //! keys. An engine computes no hash and signs nothing: it keeps what the sequencer integrated.
 #![forbid(unsafe_code)]
 
+mod batch;
+mod checkpoint;
 mod error;
 pub mod memory;
 #[cfg(feature = "rocksdb")]

@@ -1,0 +1,267 @@
+//! Settings: flag > environment (`CAIRN_…`) > file > default. The only reader of the environment.
+//!
+//! Every setting stands in one struct, which is at once the flags, the environment and the file.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+use crate::limits::REQUEST_BODY_BYTES_DEFAULT;
+
+const DATA_DIR: &str = "cairn-data";
+const LISTEN: &str = "127.0.0.1:3000";
+const METRICS_LISTEN: &str = "127.0.0.1:2112";
+/// Rekor's `max_attestation_size`.
+const ATTESTATION_BYTES_DEFAULT: usize = 100 * 1024;
+
+/// What can be set. A setting that is absent has not been set at this place.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Folder that holds the log: its key, its identity and its store [default: ./cairn-data]
+    #[arg(long, env = "CAIRN_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Address of the API [default: 127.0.0.1:3000]
+    #[arg(long, env = "CAIRN_LISTEN", value_name = "IP:PORT")]
+    pub listen: Option<SocketAddr>,
+
+    /// Address of the Prometheus metrics, or `off` [default: 127.0.0.1:2112]
+    #[arg(long, env = "CAIRN_METRICS_LISTEN", value_name = "IP:PORT|off")]
+    pub metrics_listen: Option<MetricsListen>,
+
+    /// Name of the log in its checkpoints; fixed when the log is made [default: localhost]
+    #[arg(long, env = "CAIRN_HOSTNAME", value_name = "NAME")]
+    pub hostname: Option<String>,
+
+    /// Tree ID; fixed when the log is made [default: a random one]
+    #[arg(long, env = "CAIRN_TREE_ID", value_name = "NUMBER")]
+    pub tree_id: Option<i64>,
+
+    /// The log's private key, PKCS#8 PEM; fixed when the log is made [default: v1.key in the folder]
+    #[arg(long, env = "CAIRN_KEY_FILE", value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+
+    /// Where entries are stored [default: rocksdb]
+    #[arg(long, env = "CAIRN_STORAGE", value_name = "ENGINE")]
+    pub storage: Option<Engine>,
+
+    /// File on another volume that remembers the newest checkpoint, so that an old copy of the
+    /// data folder is noticed
+    #[arg(long, env = "CAIRN_HEAD_GUARD", value_name = "FILE")]
+    pub head_guard: Option<PathBuf>,
+
+    /// Largest request body in bytes [default: 33554432]
+    #[arg(long, env = "CAIRN_MAX_REQUEST_BODY_BYTES", value_name = "BYTES")]
+    pub max_request_body_bytes: Option<usize>,
+
+    /// Keep the attestations of intoto entries and give them back with the entries [default: true]
+    #[arg(long, env = "CAIRN_ATTESTATION_STORAGE", value_name = "BOOL")]
+    pub attestation_storage: Option<bool>,
+
+    /// Largest attestation that is kept, in bytes [default: 102400]
+    #[arg(long, env = "CAIRN_MAX_ATTESTATION_BYTES", value_name = "BYTES")]
+    pub max_attestation_bytes: Option<usize>,
+
+    /// Entry kinds that may be submitted [default: all that this build knows]
+    #[arg(long, env = "CAIRN_ENABLED_KINDS", value_name = "KIND", value_delimiter = ',')]
+    pub enabled_kinds: Option<Vec<String>>,
+
+    /// Key and hash algorithms that hashedrekord entries may use, by Rekor's names
+    #[arg(
+        long,
+        env = "CAIRN_CLIENT_SIGNING_ALGORITHMS",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    pub client_signing_algorithms: Option<Vec<String>>,
+
+    /// API operations that are served, by Rekor's operation IDs [default: all]
+    #[arg(long, env = "CAIRN_ENABLED_API_ENDPOINTS", value_name = "ID", value_delimiter = ',')]
+    pub enabled_api_endpoints: Option<Vec<String>>,
+
+    /// Request header that carries the request ID into the log [default: X-Request-Id]
+    #[arg(long, env = "CAIRN_REQUEST_ID_HEADER", value_name = "HEADER")]
+    pub request_id_header: Option<String>,
+
+    /// Form of the log lines [default: text]
+    #[arg(long, env = "CAIRN_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+
+    /// What is logged: error, warn, info, debug, trace, or a filter [default: info]
+    #[arg(long, env = "CAIRN_LOG_LEVEL", value_name = "FILTER")]
+    pub log_level: Option<String>,
+}
+
+/// Where metrics are served, if anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum MetricsListen {
+    /// Nowhere.
+    Off,
+    /// At this address.
+    At(SocketAddr),
+}
+
+impl std::str::FromStr for MetricsListen {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            _ => text.parse().map(Self::At).map_err(|_| {
+                format!("{text:?} is neither an address such as {METRICS_LISTEN} nor `off`")
+            }),
+        }
+    }
+}
+
+impl TryFrom<String> for MetricsListen {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+/// The engines that `serve` can store entries in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// The embedded store, in the data folder.
+    Rocksdb,
+}
+
+/// Form of the log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The configuration file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("configuration file {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It is not what it should be.
+    #[error("configuration file {path}: {source}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Line, column and what is wrong.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+}
+
+macro_rules! first_set {
+    ($over:ident, $under:ident, [$($field:ident),* $(,)?]) => {
+        Self { $($field: $over.$field.or($under.$field)),* }
+    };
+}
+
+impl Settings {
+    /// Reads a TOML file.
+    ///
+    /// # Errors
+    /// As [`ConfigError`] says; an unknown setting is an error.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        toml::from_str(&text)
+            .map_err(|source| ConfigError::Parse { path: path.into(), source: Box::new(source) })
+    }
+
+    /// These settings, and those of `under` where these are silent.
+    pub fn over(self, under: Self) -> Self {
+        first_set!(self, under, [
+            data_dir, listen, metrics_listen, hostname, tree_id, key_file, storage, head_guard,
+            max_request_body_bytes, attestation_storage, max_attestation_bytes, enabled_kinds,
+            client_signing_algorithms, enabled_api_endpoints, request_id_header, log_format,
+            log_level,
+        ])
+    }
+
+    /// The data folder.
+    pub fn data_dir(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(|| DATA_DIR.into())
+    }
+
+    /// The API's address.
+    pub fn listen(&self) -> SocketAddr {
+        self.listen.unwrap_or_else(|| loopback(LISTEN))
+    }
+
+    /// The metrics' address, unless they are off.
+    pub fn metrics_listen(&self) -> Option<SocketAddr> {
+        match self.metrics_listen {
+            None => Some(loopback(METRICS_LISTEN)),
+            Some(MetricsListen::Off) => None,
+            Some(MetricsListen::At(address)) => Some(address),
+        }
+    }
+
+    /// The largest request body in bytes.
+    pub fn max_request_body_bytes(&self) -> usize {
+        self.max_request_body_bytes.unwrap_or(REQUEST_BODY_BYTES_DEFAULT)
+    }
+
+    /// The largest attestation that is kept, in bytes; `None` when none is.
+    pub fn attestation_bytes_max(&self) -> Option<usize> {
+        let kept = self.attestation_storage.unwrap_or(true);
+        kept.then_some(self.max_attestation_bytes.unwrap_or(ATTESTATION_BYTES_DEFAULT))
+    }
+}
+
+fn loopback(address: &str) -> SocketAddr {
+    #[expect(clippy::expect_used, reason = "the two constants above are addresses; a test reads them")]
+    address.parse().expect("a default address is an address")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults() {
+        let settings = Settings::default();
+        assert_eq!(settings.listen().to_string(), LISTEN);
+        assert_eq!(settings.metrics_listen().unwrap().to_string(), METRICS_LISTEN);
+        assert_eq!(settings.data_dir(), Path::new("cairn-data"));
+        assert_eq!(settings.attestation_bytes_max(), Some(102_400));
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file() {
+        let file: Settings = toml::from_str("hostname = 'file'\nlisten = '127.0.0.1:1'").unwrap();
+        let flags = Settings { hostname: Some("flag".into()), ..Settings::default() };
+        let settings = flags.over(file);
+        assert_eq!(settings.hostname.as_deref(), Some("flag"));
+        assert_eq!(settings.listen().port(), 1);
+    }
+
+    #[test]
+    fn an_unknown_setting_in_the_file_is_named() {
+        let error = toml::from_str::<Settings>("hostnam = 'x'").unwrap_err().to_string();
+        assert!(error.contains("hostnam"), "{error}");
+    }
+
+    #[test]
+    fn metrics_can_be_off() {
+        let settings: Settings = toml::from_str("metrics_listen = 'off'").unwrap();
+        assert_eq!(settings.metrics_listen(), None);
+        let off = Settings { attestation_storage: Some(false), ..Settings::default() };
+        assert_eq!(off.attestation_bytes_max(), None);
+    }
+}

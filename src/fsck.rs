@@ -1,0 +1,158 @@
+//! Recomputes everything that is stored of a log and compares. Reads only.
+
+use storage::{LogStore, StorageError, StoredEntry};
+use tlog::{LeafHash, LogIndex, NodeHash, RightEdge, TreeHead, hash_leaf};
+
+use crate::admission::attestation_key;
+use crate::recovery::{Identity, RecoveryError, contradicts_nothing};
+
+/// Entries that are read at once: a tile's worth.
+const STEP: usize = 256;
+/// Differences that are described; the rest is only counted.
+const DESCRIBED_MAX: usize = 100;
+
+/// What an examination found.
+#[derive(Debug)]
+pub struct Report {
+    /// The head that is stored.
+    pub head: TreeHead,
+    /// The head that the stored entries make.
+    pub computed: TreeHead,
+    /// Size of the newest published checkpoint; `None` when there is none or it is no good.
+    pub checkpoint: Option<u64>,
+    /// Attestations that were compared with their digest.
+    pub attestations: u64,
+    /// How many differences there are.
+    pub differences: u64,
+    /// The first of them, in words.
+    pub described: Vec<String>,
+}
+
+impl Report {
+    fn differs(&mut self, what: String) {
+        self.differences += 1;
+        if self.described.len() < DESCRIBED_MAX {
+            self.described.push(what);
+        }
+    }
+}
+
+/// Examines a log. `progress` is called with the number of entries done, and of all.
+///
+/// # Errors
+/// [`StorageError`] when the store cannot be read at all; what is read and wrong is in the report.
+pub async fn examine(
+    store: &dyn LogStore,
+    identity: &Identity<'_>,
+    progress: &mut (dyn FnMut(u64, u64) + Send),
+) -> Result<Report, StorageError> {
+    let head = store.head().await?;
+    let mut report = Report {
+        head,
+        computed: TreeHead::empty(),
+        checkpoint: None,
+        attestations: 0,
+        differences: 0,
+        described: Vec::new(),
+    };
+    let mut edge = RightEdge::empty();
+    while edge.size() < head.size {
+        let first = edge.size();
+        let wanted = usize::try_from(head.size.0 - first.0).unwrap_or(STEP).min(STEP);
+        let entries = store.entries(LogIndex(first.0), wanted).await?;
+        if entries.len() != wanted {
+            let (next, size) = (first.0 + entries.len() as u64, head.size);
+            report.differs(format!("entry {next} is missing, the head has {size} entries"));
+            break;
+        }
+        edge = examine_entries(store, &edge, &entries, &mut report).await?;
+        progress(edge.size().0, head.size.0);
+    }
+    report.computed = edge.head();
+    if report.computed.root != head.root {
+        let computed = report.computed;
+        report.differs(format!(
+            "the entries make root {} at size {}, the head says {} at size {}",
+            computed.root, computed.size, head.root, head.size
+        ));
+    }
+    if !store.entries(LogIndex(head.size.0), 1).await?.is_empty() {
+        report.differs(format!("there are entries beyond the head's size {}", head.size));
+    }
+    examine_checkpoint(store, identity, &mut report).await?;
+    Ok(report)
+}
+
+/// Up to a tile's worth of entries: their leaf hashes, look-ups, attestations and tree nodes.
+async fn examine_entries(
+    store: &dyn LogStore,
+    edge: &RightEdge,
+    entries: &[StoredEntry],
+    report: &mut Report,
+) -> Result<RightEdge, StorageError> {
+    let leaves: Vec<LeafHash> = entries.iter().map(|entry| hash_leaf(&entry.body)).collect();
+    let found = store.indices_of(&leaves).await?;
+    for ((entry, leaf), found) in entries.iter().zip(&leaves).zip(found) {
+        let index = entry.index;
+        match found {
+            Some(found) if found == index => {}
+            Some(found) => {
+                report.differs(format!("entry {index} has the same leaf {leaf} as entry {found}"));
+            }
+            None => report.differs(format!("entry {index} is not found by its leaf hash {leaf}")),
+        }
+        examine_attestation(store, entry, report).await?;
+    }
+    let growth = edge.extend(&leaves);
+    for level in growth.stored_hashes() {
+        let stored = store.hashes(level.level, level.first, level.hashes.len()).await?;
+        if stored != level.hashes {
+            let at = first_difference(&stored, &level.hashes);
+            let (level, at) = (level.level, level.first + at as u64);
+            report.differs(format!("the hash at tile level {level}, place {at}, is wrong or missing"));
+        }
+    }
+    Ok(growth.edge().clone())
+}
+
+async fn examine_attestation(
+    store: &dyn LogStore,
+    entry: &StoredEntry,
+    report: &mut Report,
+) -> Result<(), StorageError> {
+    let Some(key) = attestation_key(&entry.body) else { return Ok(()) };
+    let (Some(digest), Some(data)) = (key.strip_prefix("sha256:"), store.attestation(&key).await?)
+    else {
+        return Ok(()); // not every attestation is kept
+    };
+    report.attestations += 1;
+    if digest != hex::encode(tlog::hash::sha256(&data)) {
+        report.differs(format!("the attestation of entry {} is not what {key} names", entry.index));
+    }
+    Ok(())
+}
+
+async fn examine_checkpoint(
+    store: &dyn LogStore,
+    identity: &Identity<'_>,
+    report: &mut Report,
+) -> Result<(), StorageError> {
+    let Some(published) = store.checkpoint().await? else {
+        if report.head.size.0 > 0 {
+            report.differs("there are entries and no published checkpoint".into());
+        }
+        return Ok(());
+    };
+    let witness = "the store";
+    match contradicts_nothing(store, report.head, identity, witness, &published.note).await {
+        Ok(()) => report.checkpoint = Some(published.size.0),
+        Err(RecoveryError::Storage(error)) => return Err(error),
+        Err(error) => report.differs(error.to_string()),
+    }
+    Ok(())
+}
+
+fn first_difference(stored: &[NodeHash], computed: &[NodeHash]) -> usize {
+    let same = stored.iter().zip(computed).take_while(|(a, b)| a == b);
+    same.count()
+}

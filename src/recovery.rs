@@ -1,0 +1,150 @@
+//! The check before the first signature: is what is stored what was published? (Invariant 3.)
+//!
+//! On start the head's root is recomputed from the stored hashes, and every checkpoint that is known
+//! (the store's own, the head guard's) must be a prefix of it. Otherwise the log does not start: a
+//! log that is down can be repaired, a log that has forked cannot.
+
+use storage::{LogStore, StorageError};
+use tlog::{CheckpointError, EdgeError, ProofError, RightEdge, RootHash, RootPlan, SignedCheckpoint};
+use tlog::{HashRange, KeyId, NodeHash, TreeHead, TreeSize, Verifier};
+
+/// Why a log is not started.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoveryError {
+    /// The store failed, or holds too little.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The stored hashes are not those of the stored head.
+    #[error(
+        "the stored hashes make root {computed} at size {size}, the stored head says {stored}: the \
+         store is damaged; restore it from a backup and run `cairn fsck`"
+    )]
+    Head {
+        /// The stored head's size.
+        size: TreeSize,
+        /// The root from the hashes.
+        computed: RootHash,
+        /// The root in the head.
+        stored: RootHash,
+    },
+    /// A published checkpoint is larger than what is stored.
+    #[error(
+        "{witness} holds a checkpoint of {published} entries, the store holds {stored}: this is an \
+         older copy of the log; restore the newest one. Nothing was signed"
+    )]
+    RolledBack {
+        /// Who knows the checkpoint.
+        witness: &'static str,
+        /// The checkpoint's size.
+        published: TreeSize,
+        /// The stored head's size.
+        stored: TreeSize,
+    },
+    /// A published checkpoint has another root than the stored tree.
+    #[error(
+        "{witness} holds a checkpoint of {size} entries with root {published}, the store has root \
+         {stored} at that size: these are two different logs. Nothing was signed"
+    )]
+    Forked {
+        /// Who knows the checkpoint.
+        witness: &'static str,
+        /// The checkpoint's size.
+        size: TreeSize,
+        /// The checkpoint's root.
+        published: RootHash,
+        /// The root that the store has.
+        stored: RootHash,
+    },
+    /// A kept checkpoint is not one of this log.
+    #[error("{witness} holds a checkpoint that is not this log's: {source}")]
+    Foreign {
+        /// Who holds it.
+        witness: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: CheckpointError,
+    },
+    /// The head's size and the hashes do not fit together.
+    #[error("the store is damaged: {0}")]
+    Edge(#[from] EdgeError),
+    /// The hashes do not make a tree.
+    #[error("the store is damaged: {0}")]
+    Tree(#[from] ProofError),
+}
+
+/// What names a log's checkpoints: whose they must be.
+pub struct Identity<'a> {
+    /// The origin line.
+    pub origin: &'a str,
+    /// The log's key.
+    pub verifier: &'a Verifier,
+    /// The hint on its signature lines.
+    pub key_id: KeyId,
+}
+
+/// Checks a log before anything is signed, and gives its right edge.
+///
+/// `guarded` is the note that the head guard remembers, if there is a guard and it knows one.
+///
+/// # Errors
+/// As [`RecoveryError`] says: any of them means that the log must not start.
+pub async fn recover(
+    store: &dyn LogStore,
+    identity: &Identity<'_>,
+    guarded: Option<&str>,
+) -> Result<RightEdge, RecoveryError> {
+    let head = store.head().await?;
+    let answers = read_all(store, &RightEdge::wanted(head.size)).await?;
+    let edge = RightEdge::from_hashes(head.size, &answers)?;
+    let computed = edge.head().root;
+    if computed != head.root {
+        return Err(RecoveryError::Head { size: head.size, computed, stored: head.root });
+    }
+    if let Some(published) = store.checkpoint().await? {
+        contradicts_nothing(store, head, identity, "the store", &published.note).await?;
+    }
+    if let Some(note) = guarded {
+        contradicts_nothing(store, head, identity, "the head guard", note).await?;
+    }
+    Ok(edge)
+}
+
+/// Checks that a checkpoint is this log's, and that the stored tree extends it.
+pub async fn contradicts_nothing(
+    store: &dyn LogStore,
+    head: TreeHead,
+    identity: &Identity<'_>,
+    witness: &'static str,
+    note: &str,
+) -> Result<(), RecoveryError> {
+    let signed = SignedCheckpoint::open(note, identity.origin, identity.verifier, identity.key_id);
+    let signed = signed.map_err(|source| RecoveryError::Foreign { witness, source })?;
+    let published = signed.checkpoint().head;
+    if published.size > head.size {
+        let (published, stored) = (published.size, head.size);
+        return Err(RecoveryError::RolledBack { witness, published, stored });
+    }
+    let stored = root_at(store, published.size).await?;
+    if stored != published.root {
+        let (size, published) = (published.size, published.root);
+        return Err(RecoveryError::Forked { witness, size, published, stored });
+    }
+    Ok(())
+}
+
+async fn root_at(store: &dyn LogStore, size: TreeSize) -> Result<RootHash, RecoveryError> {
+    let plan = RootPlan::new(size);
+    let answers = read_all(store, plan.wanted()).await?;
+    Ok(plan.build(&answers)?)
+}
+
+async fn read_all(
+    store: &dyn LogStore,
+    ranges: &[HashRange],
+) -> Result<Vec<Vec<NodeHash>>, StorageError> {
+    let mut all = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        all.push(store.hashes(range.level, range.first, range.count).await?);
+    }
+    Ok(all)
+}
