@@ -60,10 +60,7 @@ fn entry(case: &Path) -> Entry {
         proof: InclusionProof {
             index: LogIndex(text(&proof["logIndex"]).parse().unwrap()),
             size: TreeSize(text(&proof["treeSize"]).parse().unwrap()),
-            hashes: hashes
-                .iter()
-                .map(|value| NodeHash::from_bytes(hash(value)))
-                .collect(),
+            hashes: hashes.iter().map(|value| NodeHash::from_bytes(hash(value))).collect(),
         },
         root: RootHash::from_bytes(hash(&proof["rootHash"])),
         note: text(&proof["checkpoint"]["envelope"]).to_owned(),
@@ -74,17 +71,9 @@ fn check(entry: &Entry, origin: &str, verifier: &Verifier, key_id: KeyId) {
     let opened = SignedCheckpoint::open(&entry.note, origin, verifier, key_id).unwrap();
     let head = opened.checkpoint().head;
     assert_eq!((head.size, head.root), (entry.proof.size, entry.root));
-    assert_eq!(
-        entry.proof.verify(&hash_leaf(&entry.body), &head.root),
-        Ok(())
-    );
+    assert_eq!(entry.proof.verify(&hash_leaf(&entry.body), &head.root), Ok(()));
     assert_eq!(opened.note().to_string(), entry.note);
-    assert!(
-        entry
-            .proof
-            .verify(&hash_leaf(b"another body"), &head.root)
-            .is_err()
-    );
+    assert!(entry.proof.verify(&hash_leaf(b"another body"), &head.root).is_err());
 }
 
 #[test]
@@ -109,10 +98,7 @@ fn entries_of_the_public_good_log_verify() {
 #[test]
 fn entries_of_a_rekor_v2_log_verify() {
     let Some(cases) = cases() else { return };
-    let (first, third) = (
-        "log2025-alpha1.rekor.sigstage.dev",
-        "log2025-alpha3.rekor.sigstage.dev",
-    );
+    let (first, third) = ("log2025-alpha1.rekor.sigstage.dev", "log2025-alpha3.rekor.sigstage.dev");
     for (case, origin) in [
         ("rekor2-happy-path", first),
         ("rekor2-dsse-happy-path", third),
@@ -135,15 +121,9 @@ fn entries_of_a_rekor_v2_log_verify() {
 fn rekor2(case: &Path, host: &str) -> (Entry, Verifier, KeyId) {
     let root = read(&case.join("trusted_root.json"));
     let mut logs = root["tlogs"].as_array().unwrap().iter();
-    let log = logs
-        .find(|log| text(&log["baseUrl"]).ends_with(host))
-        .unwrap();
+    let log = logs.find(|log| text(&log["baseUrl"]).ends_with(host)).unwrap();
     let verifier = Verifier::from_spki(&bytes(&log["publicKey"]["rawBytes"])).unwrap();
     let key_id = verifier.key_id(host);
-    assert_eq!(
-        bytes(&log["logId"]["keyId"])[..4],
-        key_id.0,
-        "the id that sigstore publishes"
-    );
+    assert_eq!(bytes(&log["logId"]["keyId"])[..4], key_id.0, "the id that sigstore publishes");
     (entry(case), verifier, key_id)
 }

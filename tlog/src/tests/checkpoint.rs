@@ -22,20 +22,14 @@ fn the_published_example_is_read_and_written() {
     assert_eq!(checkpoint.head.size, TreeSize(20_852_163));
     let root = "0ac5186a91863e8e1d90c808014aa89bf5da8e3ee1d9f07630f0378f68f1ab62";
     assert_eq!(checkpoint.head.root.to_string(), root);
-    assert_eq!(
-        (checkpoint.extensions.len(), checkpoint.text()),
-        (0, EXAMPLE.to_owned())
-    );
+    assert_eq!((checkpoint.extensions.len(), checkpoint.text()), (0, EXAMPLE.to_owned()));
 }
 
 #[test]
 fn extension_lines_are_kept() {
     let text = format!("{EXAMPLE}Timestamp: 1689177396617352539\nmore\n");
     let checkpoint = Checkpoint::parse_text(&text).unwrap();
-    assert_eq!(
-        checkpoint.extensions,
-        ["Timestamp: 1689177396617352539", "more"]
-    );
+    assert_eq!(checkpoint.extensions, ["Timestamp: 1689177396617352539", "more"]);
     assert_eq!(checkpoint.text(), text);
 }
 
@@ -91,37 +85,17 @@ fn log(origin: &str, name: &str) -> Log {
     let spki = ed25519_spki(key.verifying_key().as_bytes());
     let verifier = Verifier::from_spki(&spki).unwrap();
     let key_id = KeyId::rekor_v1(&spki);
-    Log {
-        key,
-        verifier,
-        origin: origin.to_owned(),
-        name: name.to_owned(),
-        key_id,
-    }
+    Log { key, verifier, origin: origin.to_owned(), name: name.to_owned(), key_id }
 }
 
 impl Log {
     fn note(&self) -> Note {
-        let head = TreeHead {
-            size: TreeSize(3),
-            root: RootHash::from_bytes([3; 32]),
-        };
-        let checkpoint = Checkpoint {
-            origin: self.origin.clone(),
-            head,
-            extensions: Vec::new(),
-        };
+        let head = TreeHead { size: TreeSize(3), root: RootHash::from_bytes([3; 32]) };
+        let checkpoint = Checkpoint { origin: self.origin.clone(), head, extensions: Vec::new() };
         let text = checkpoint.text();
         let signature = self.key.sign(text.as_bytes()).to_bytes().to_vec();
-        let line = NoteSignature {
-            name: self.name.clone(),
-            key_id: self.key_id,
-            signature,
-        };
-        Note {
-            text,
-            signatures: vec![line],
-        }
+        let line = NoteSignature { name: self.name.clone(), key_id: self.key_id, signature };
+        Note { text, signatures: vec![line] }
     }
 
     fn open(&self, note: &Note) -> Result<SignedCheckpoint, CheckpointError> {
@@ -130,21 +104,14 @@ impl Log {
 }
 
 fn stranger() -> NoteSignature {
-    NoteSignature {
-        name: "witness.example".to_owned(),
-        key_id: KeyId([1; 4]),
-        signature: vec![1],
-    }
+    NoteSignature { name: "witness.example".to_owned(), key_id: KeyId([1; 4]), signature: vec![1] }
 }
 
 #[test]
 fn the_log_opens_its_own_checkpoints() {
     let v1 = v1_origin("rekor.example", 1_193_050_959_916_656_506);
     assert_eq!(v1, "rekor.example - 1193050959916656506");
-    for (origin, name) in [
-        (v1.as_str(), "rekor.example"),
-        ("log.example/a", "log.example/a"),
-    ] {
+    for (origin, name) in [(v1.as_str(), "rekor.example"), ("log.example/a", "log.example/a")] {
         let log = log(origin, name);
         let note = log.note();
         let opened = log.open(&note).unwrap();
@@ -156,10 +123,7 @@ fn the_log_opens_its_own_checkpoints() {
         let mut cosigned = note.clone();
         cosigned.signatures.insert(0, stranger());
         cosigned.signatures.push(stranger());
-        assert_eq!(
-            log.open(&cosigned).unwrap().checkpoint(),
-            opened.checkpoint()
-        );
+        assert_eq!(log.open(&cosigned).unwrap().checkpoint(), opened.checkpoint());
     }
 }
 
@@ -169,12 +133,7 @@ fn other_notes_are_not_opened() {
     let note = log.note();
 
     let other = SignedCheckpoint::open(&note.to_string(), "b", &log.verifier, log.key_id);
-    assert_eq!(
-        other,
-        Err(CheckpointError::Origin {
-            found: "log.example".to_owned()
-        })
-    );
+    assert_eq!(other, Err(CheckpointError::Origin { found: "log.example".to_owned() }));
 
     let no_signature = Err(CheckpointError::NoSignature(log.key_id));
     let mut foreign = note.clone();
@@ -188,17 +147,11 @@ fn other_notes_are_not_opened() {
     forged.text = forged.text.replace("\n3\n", "\n4\n");
     assert_eq!(log.open(&forged), Err(CheckpointError::Signature));
     let mut half = note.clone();
-    half.signatures.push(NoteSignature {
-        signature: vec![0; 64],
-        ..note.signatures[0].clone()
-    });
+    half.signatures.push(NoteSignature { signature: vec![0; 64], ..note.signatures[0].clone() });
     assert_eq!(log.open(&half), Err(CheckpointError::Signature));
 
     let unsigned = SignedCheckpoint::open(&note.text, &log.origin, &log.verifier, log.key_id);
-    assert_eq!(
-        unsigned,
-        Err(CheckpointError::Note(NoteError::NoSignatures))
-    );
+    assert_eq!(unsigned, Err(CheckpointError::Note(NoteError::NoSignatures)));
 }
 
 #[test]

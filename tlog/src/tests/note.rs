@@ -48,18 +48,9 @@ fn key_ids_are_the_published_ones() {
     for published in [sumdb, plus, PETER, FOO] {
         let (name, id, kind, key) = vkey(published);
         assert_eq!(kind, 0x01);
-        assert_eq!(
-            KeyId::ed25519(&name, key[..].try_into().unwrap()).to_string(),
-            id
-        );
+        assert_eq!(KeyId::ed25519(&name, key[..].try_into().unwrap()).to_string(), id);
         assert_eq!(KeyId::signed_note(&name, kind, &key).to_string(), id);
-        assert_eq!(
-            Verifier::from_spki(&ed25519_spki(&key))
-                .unwrap()
-                .key_id(&name)
-                .to_string(),
-            id
-        );
+        assert_eq!(Verifier::from_spki(&ed25519_spki(&key)).unwrap().key_id(&name).to_string(), id);
     }
     // Witnesses that answer in public: remora.n621.de, and Geomys's navigli.
     for published in [
@@ -68,10 +59,7 @@ fn key_ids_are_the_published_ones() {
     ] {
         let (name, id, kind, key) = vkey(published);
         assert_eq!(kind, 0x04);
-        assert_eq!(
-            KeyId::cosignature_v1(&name, key[..].try_into().unwrap()).to_string(),
-            id
-        );
+        assert_eq!(KeyId::cosignature_v1(&name, key[..].try_into().unwrap()).to_string(), id);
     }
     // The Pixel binary transparency log: transparency-dev/formats, note/note_verifier_test.go.
     let pixel = "pixel6_transparency_log+91c16e30+AjBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABN+4x0Jk1yTw\
@@ -79,13 +67,7 @@ fn key_ids_are_the_published_ones() {
     let (name, id, kind, spki) = vkey(pixel);
     assert_eq!(kind, 0x02);
     assert_eq!(KeyId::ecdsa(&spki).to_string(), id);
-    assert_eq!(
-        Verifier::from_spki(&spki)
-            .unwrap()
-            .key_id(&name)
-            .to_string(),
-        id
-    );
+    assert_eq!(Verifier::from_spki(&spki).unwrap().key_id(&name).to_string(), id);
 }
 
 #[test]
@@ -94,14 +76,9 @@ fn published_notes_verify_and_are_written_back() {
         let note = Note::parse(published).unwrap();
         let (name, id, _, key) = vkey(key);
         let verifier = Verifier::from_spki(&ed25519_spki(&key)).unwrap();
-        let [line] = note.signatures.as_slice() else {
-            panic!("one signature")
-        };
+        let [line] = note.signatures.as_slice() else { panic!("one signature") };
         assert_eq!((&line.name, line.key_id.to_string()), (&name, id));
-        assert_eq!(
-            verifier.verify(note.text.as_bytes(), &line.signature),
-            Ok(())
-        );
+        assert_eq!(verifier.verify(note.text.as_bytes(), &line.signature), Ok(()));
         assert_eq!(
             verifier.verify(&note.text.as_bytes()[1..], &line.signature),
             Err(SignatureError)
@@ -129,10 +106,7 @@ fn hostile_notes_are_refused() {
         ("text\n\n", Err(NoteError::NoSignatures)),
         ("text\n— a AAAAAAA=\n", Err(NoteError::NoSignatures)),
         ("— a AAAAAAA=\n", Err(NoteError::NoSignatures)),
-        (
-            "text\r\n\r\n— a AAAAAAA=\r\n",
-            Err(NoteError::ControlCharacter),
-        ),
+        ("text\r\n\r\n— a AAAAAAA=\r\n", Err(NoteError::ControlCharacter)),
         ("te\0xt\n\n— a AAAAAAA=\n", Err(NoteError::ControlCharacter)),
         ("te\txt\n\n— a AAAAAAA=\n", Err(NoteError::ControlCharacter)),
         ("text\n\n— a AAAAAAA=", line(1)),
@@ -166,14 +140,8 @@ fn hostile_notes_are_refused() {
 fn notes_have_limits() {
     let line = "— a AAAAAAA=\n";
     let most = format!("text\n\n{}", line.repeat(NOTE_SIGNATURES_MAX));
-    assert_eq!(
-        Note::parse(&most).unwrap().signatures.len(),
-        NOTE_SIGNATURES_MAX
-    );
-    assert_eq!(
-        Note::parse(&(most + line)),
-        Err(NoteError::TooManySignatures)
-    );
+    assert_eq!(Note::parse(&most).unwrap().signatures.len(), NOTE_SIGNATURES_MAX);
+    assert_eq!(Note::parse(&(most + line)), Err(NoteError::TooManySignatures));
     let longest = format!("{}\n\n{line}", "x".repeat(NOTE_BYTES_MAX - 2 - line.len()));
     assert!(Note::parse(&longest).is_ok());
     assert_eq!(Note::parse(&format!("x{longest}")), Err(NoteError::TooLong));
@@ -181,25 +149,10 @@ fn notes_have_limits() {
 
 #[test]
 fn key_names_have_no_spaces_and_no_plus() {
-    for name in [
-        "a",
-        "rekor.example",
-        "localhost:3000",
-        "example.com/log42",
-        "ø",
-    ] {
+    for name in ["a", "rekor.example", "localhost:3000", "example.com/log42", "ø"] {
         assert!(is_key_name(name), "{name:?}");
     }
-    for name in [
-        "",
-        " ",
-        "a b",
-        "a+b",
-        "a\n",
-        "a\u{85}",
-        "a\u{3000}b",
-        "a\u{1}",
-    ] {
+    for name in ["", " ", "a b", "a+b", "a\n", "a\u{85}", "a\u{3000}b", "a\u{1}"] {
         assert!(!is_key_name(name), "{name:?}");
     }
 }
@@ -212,10 +165,7 @@ fn ecdsa_signatures_verify() {
     let prefix = "3059301306072a8648ce3d020106082a8648ce3d030107034200";
     let spki = [&hex::decode(prefix).unwrap(), key.public_key().as_ref()].concat();
     let verifier = Verifier::from_spki(&spki).unwrap();
-    assert_eq!(
-        (verifier.spki(), verifier.log_id()),
-        (&spki[..], crate::hash::sha256(&spki))
-    );
+    assert_eq!((verifier.spki(), verifier.log_id()), (&spki[..], crate::hash::sha256(&spki)));
     let signature = key.sign(&SystemRandom::new(), b"message").unwrap();
     check_verifier(&verifier, b"message", signature.as_ref());
 }
@@ -225,10 +175,7 @@ fn ed25519_signatures_verify() {
     let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
     let spki = ed25519_spki(key.verifying_key().as_bytes());
     let verifier = Verifier::from_spki(&spki).unwrap();
-    assert_eq!(
-        (verifier.spki(), verifier.log_id()),
-        (&spki[..], crate::hash::sha256(&spki))
-    );
+    assert_eq!((verifier.spki(), verifier.log_id()), (&spki[..], crate::hash::sha256(&spki)));
     check_verifier(&verifier, b"message", &key.sign(b"message").to_bytes());
 }
 
@@ -236,30 +183,17 @@ fn ed25519_signatures_verify() {
 fn check_verifier(verifier: &Verifier, message: &[u8], signature: &[u8]) {
     assert_eq!(verifier.verify(message, signature), Ok(()));
     assert_eq!(verifier.verify(b"another", signature), Err(SignatureError));
-    assert_eq!(
-        verifier.verify(message, &signature[1..]),
-        Err(SignatureError)
-    );
-    assert_eq!(
-        verifier.verify(message, &[signature, &[0]].concat()),
-        Err(SignatureError)
-    );
+    assert_eq!(verifier.verify(message, &signature[1..]), Err(SignatureError));
+    assert_eq!(verifier.verify(message, &[signature, &[0]].concat()), Err(SignatureError));
     assert_eq!(verifier.verify(message, &[]), Err(SignatureError));
     for place in 0..signature.len() {
         let mut flipped = signature.to_vec();
         flipped[place] ^= 1;
-        assert_eq!(
-            verifier.verify(message, &flipped),
-            Err(SignatureError),
-            "byte {place}"
-        );
+        assert_eq!(verifier.verify(message, &flipped), Err(SignatureError), "byte {place}");
     }
     let spki = verifier.spki();
     for end in 0..spki.len() {
-        assert!(
-            Verifier::from_spki(&spki[..end]).is_err(),
-            "{end} bytes of a key"
-        );
+        assert!(Verifier::from_spki(&spki[..end]).is_err(), "{end} bytes of a key");
         let mut flipped = spki.to_vec();
         flipped[end] ^= 1;
         let other = Verifier::from_spki(&flipped);
@@ -276,36 +210,20 @@ fn weak_and_foreign_keys_are_refused() {
     assert_eq!(weak.unwrap_err(), KeyError::Point);
     let prefix = hex::decode("3059301306072a8648ce3d020106082a8648ce3d030107034200").unwrap();
     let off_curve = [&prefix[..], &[4], &[1; 64]].concat();
-    assert_eq!(
-        Verifier::from_spki(&off_curve).unwrap_err(),
-        KeyError::Point
-    );
+    assert_eq!(Verifier::from_spki(&off_curve).unwrap_err(), KeyError::Point);
     let compressed = [&prefix[..], &[2], &[1; 64]].concat();
-    assert_eq!(
-        Verifier::from_spki(&compressed).unwrap_err(),
-        KeyError::Unsupported
-    );
-    assert_eq!(
-        Verifier::from_spki(b"not DER").unwrap_err(),
-        KeyError::Unsupported
-    );
+    assert_eq!(Verifier::from_spki(&compressed).unwrap_err(), KeyError::Unsupported);
+    assert_eq!(Verifier::from_spki(b"not DER").unwrap_err(), KeyError::Unsupported);
 }
 
 fn any_note() -> impl Strategy<Value = Note> {
-    let line = (
-        "[^\\s+\u{0}-\u{1f}]{1,20}",
-        any::<[u8; 4]>(),
-        "[\u{0}-\u{ff}]{1,80}",
-    );
+    let line = ("[^\\s+\u{0}-\u{1f}]{1,20}", any::<[u8; 4]>(), "[\u{0}-\u{ff}]{1,80}");
     let line = line.prop_map(|(name, id, signature)| NoteSignature {
         name,
         key_id: KeyId(id),
         signature: signature.into_bytes(),
     });
-    (
-        "([^\u{0}-\u{1f}]{0,9}\n){1,6}",
-        prop::collection::vec(line, 1..5),
-    )
+    ("([^\u{0}-\u{1f}]{0,9}\n){1,6}", prop::collection::vec(line, 1..5))
         .prop_map(|(text, signatures)| Note { text, signatures })
 }
 

@@ -10,9 +10,7 @@ use crate::{
 
 /// The first `count` leaves of the tests' log.
 pub(super) fn leaves(count: usize) -> Vec<LeafHash> {
-    (0..count as u64)
-        .map(|index| hash_leaf(&index.to_be_bytes()))
-        .collect()
+    (0..count as u64).map(|index| hash_leaf(&index.to_be_bytes())).collect()
 }
 
 /// `MTH(D)`.
@@ -104,25 +102,13 @@ pub(super) fn subproof_sides(m: usize, n: usize, b: bool) -> (Vec<bool>, bool) {
 /// The inclusion proof as RFC 6962 §2.1.1 defines it.
 pub(super) fn inclusion(index: usize, leaves: &[LeafHash]) -> InclusionProof {
     let (index_, size) = (LogIndex(index as u64), TreeSize(leaves.len() as u64));
-    InclusionProof {
-        index: index_,
-        size,
-        hashes: path(index, leaves),
-    }
+    InclusionProof { index: index_, size, hashes: path(index, leaves) }
 }
 
 /// The consistency proof as RFC 6962 §2.1.2 defines it.
 pub(super) fn consistency(old: usize, leaves: &[LeafHash]) -> ConsistencyProof {
-    let hashes = if old == 0 {
-        Vec::new()
-    } else {
-        subproof(old, leaves, true)
-    };
-    ConsistencyProof {
-        old: TreeSize(old as u64),
-        new: TreeSize(leaves.len() as u64),
-        hashes,
-    }
+    let hashes = if old == 0 { Vec::new() } else { subproof(old, leaves, true) };
+    ConsistencyProof { old: TreeSize(old as u64), new: TreeSize(leaves.len() as u64), hashes }
 }
 
 /// RFC 6962 hashing for `rs_merkle`, which by default hashes `left || right` without prefix. Its
@@ -174,10 +160,7 @@ impl Store {
     pub(super) fn answers(&self, wanted: &[HashRange], size: TreeSize) -> Vec<Vec<NodeHash>> {
         for (place, range) in wanted.iter().enumerate() {
             assert_eq!(range.tile().hashes(size), Some(*range), "a whole tile");
-            assert!(
-                !wanted[..place].contains(range),
-                "{range:?} is wanted twice"
-            );
+            assert!(!wanted[..place].contains(range), "{range:?} is wanted twice");
         }
         let range = |range: &HashRange| {
             let first = usize::try_from(range.first).unwrap();

@@ -20,16 +20,7 @@ fn places(n: usize) -> Vec<usize> {
         return (0..n).collect();
     }
     let tile = n / 256 * 256;
-    let mut places = vec![
-        0,
-        1,
-        n / 3,
-        n / 2,
-        n - 2,
-        n - 1,
-        tile,
-        tile.saturating_sub(1),
-    ];
+    let mut places = vec![0, 1, n / 3, n / 2, n - 2, n - 1, tile, tile.saturating_sub(1)];
     places.retain(|place| *place < n);
     places
 }
@@ -50,10 +41,7 @@ fn planned_proofs_are_those_of_the_definition() {
         }
         let plan = ConsistencyPlan::new(size, size).unwrap();
         assert_eq!(plan.wanted(), []);
-        assert_eq!(
-            plan.build(&[] as &[Vec<NodeHash>]),
-            Ok(consistency(n, tree))
-        );
+        assert_eq!(plan.build(&[] as &[Vec<NodeHash>]), Ok(consistency(n, tree)));
     }
 }
 
@@ -62,18 +50,7 @@ fn three_levels_of_tiles_prove_the_same() {
     let n = 2 * 65_536 + 3 * 256 + 77;
     let (all, size, store) = (leaves(n), TreeSize(n as u64), store_of(n));
     let root = mth(&all);
-    for place in [
-        0,
-        255,
-        256,
-        65_535,
-        65_536,
-        131_071,
-        131_072,
-        131_840,
-        n - 78,
-        n - 1,
-    ] {
+    for place in [0, 255, 256, 65_535, 65_536, 131_071, 131_072, 131_840, n - 78, n - 1] {
         let plan = InclusionPlan::new(LogIndex(place as u64), size).unwrap();
         let proof = plan.build(&store.answers(plan.wanted(), size)).unwrap();
         assert_eq!(proof, inclusion(place, &all));
@@ -90,13 +67,7 @@ fn plans_refuse_what_is_not_there() {
     let error = InclusionPlan::new(index, size).unwrap_err();
     assert_eq!(error, ProofError::BeyondTree { index, size });
     let error = ConsistencyPlan::new(TreeSize(8), size).unwrap_err();
-    assert_eq!(
-        error,
-        ProofError::Shrinks {
-            old: TreeSize(8),
-            new: size
-        }
-    );
+    assert_eq!(error, ProofError::Shrinks { old: TreeSize(8), new: size });
 }
 
 #[test]
@@ -106,10 +77,7 @@ fn plans_refuse_wrong_answers() {
     let answers = store.answers(plan.wanted(), size);
     assert!(plan.build(&answers).is_ok());
     assert_eq!(plan.build(&answers[1..]), Err(ProofError::Answers));
-    assert_eq!(
-        plan.build(&[answers.clone(), answers.clone()].concat()),
-        Err(ProofError::Answers)
-    );
+    assert_eq!(plan.build(&[answers.clone(), answers.clone()].concat()), Err(ProofError::Answers));
     for place in 0..answers.len() {
         let mut short = answers.clone();
         short[place].pop();
@@ -135,10 +103,7 @@ impl Uniform {
     }
 
     fn answers(&self, wanted: &[HashRange]) -> Vec<Vec<NodeHash>> {
-        wanted
-            .iter()
-            .map(|range| vec![self.0[8 * usize::from(range.level)]; range.count])
-            .collect()
+        wanted.iter().map(|range| vec![self.0[8 * usize::from(range.level)]; range.count]).collect()
     }
 
     fn edge(&self, size: TreeSize) -> RightEdge {
@@ -160,10 +125,7 @@ fn check_uniform(log: &Uniform, old: TreeSize, new: TreeSize) {
     if new.covers(LogIndex(old.0)) {
         let plan = InclusionPlan::new(LogIndex(old.0), new).unwrap();
         let proof = plan.build(&log.answers(plan.wanted())).unwrap();
-        assert_eq!(
-            proof.verify(&hash_leaf(b"the same"), &new_head.root),
-            Ok(())
-        );
+        assert_eq!(proof.verify(&hash_leaf(b"the same"), &new_head.root), Ok(()));
         let batch = vec![hash_leaf(b"the same"); (new.0 - old.0).min(3) as usize];
         let extension = log.edge(old).extend(&batch);
         let grown = TreeSize(old.0 + batch.len() as u64);
@@ -177,25 +139,8 @@ fn check_uniform(log: &Uniform, old: TreeSize, new: TreeSize) {
 #[test]
 fn the_largest_trees_are_proven_too() {
     let log = Uniform::new();
-    let edges = [
-        0,
-        1,
-        2,
-        255,
-        256,
-        1 << 32,
-        (1 << 56) - 1,
-        1 << 56,
-        1 << 62,
-        (1 << 63) - 1,
-    ];
-    let top = [
-        1 << 63,
-        (1 << 63) + 1,
-        u64::MAX - 256,
-        u64::MAX - 1,
-        u64::MAX,
-    ];
+    let edges = [0, 1, 2, 255, 256, 1 << 32, (1 << 56) - 1, 1 << 56, 1 << 62, (1 << 63) - 1];
+    let top = [1 << 63, (1 << 63) + 1, u64::MAX - 256, u64::MAX - 1, u64::MAX];
     let sizes: Vec<_> = edges.into_iter().chain(top).map(TreeSize).collect();
     for (place, new) in sizes.iter().enumerate() {
         for old in &sizes[..=place] {

@@ -35,11 +35,7 @@ fn every_consistency_proof_of_small_trees_verifies() {
     for new in 0..=SMALL {
         for old in 0..=new {
             let proof = consistency(old, &all[..new]);
-            assert_eq!(
-                proof.verify(&roots[old], &roots[new]),
-                Ok(()),
-                "{old} to {new}"
-            );
+            assert_eq!(proof.verify(&roots[old], &roots[new]), Ok(()), "{old} to {new}");
         }
     }
 }
@@ -86,32 +82,19 @@ fn check_inclusion_mutations(all: &[LeafHash], index: usize, bit: usize) {
         assert!(mutated.verify(&all[index], &root).is_err(), "{mutated:?}");
     }
     let other_root = flip(root.as_bytes(), bit, RootHash::from_bytes);
-    assert_eq!(
-        proof.verify(&all[index], &other_root),
-        Err(ProofError::Root)
-    );
+    assert_eq!(proof.verify(&all[index], &other_root), Err(ProofError::Root));
     let other_leaf = flip(all[index].as_bytes(), bit, LeafHash::from_bytes);
     assert_eq!(proof.verify(&other_leaf, &root), Err(ProofError::Root));
     for other in (0..all.len() as u64 + 3).filter(|other| *other != index as u64) {
-        let mutated = InclusionProof {
-            index: LogIndex(other),
-            ..proof.clone()
-        };
+        let mutated = InclusionProof { index: LogIndex(other), ..proof.clone() };
         assert!(mutated.verify(&all[index], &root).is_err(), "{mutated:?}");
     }
     // The root alone does not say the size: another size passes exactly when the way from leaf to
     // root is the same there. A caller takes size and root from one tree head.
     for other in 0..2 * all.len() + 3 {
-        let mutated = InclusionProof {
-            size: TreeSize(other as u64),
-            ..proof.clone()
-        };
+        let mutated = InclusionProof { size: TreeSize(other as u64), ..proof.clone() };
         let same_way = index < other && path_sides(index, other) == path_sides(index, all.len());
-        assert_eq!(
-            mutated.verify(&all[index], &root).is_ok(),
-            same_way,
-            "{mutated:?}"
-        );
+        assert_eq!(mutated.verify(&all[index], &root).is_ok(), same_way, "{mutated:?}");
     }
 }
 
@@ -140,36 +123,19 @@ fn check_consistency_mutations(all: &[LeafHash], old: usize, bit: usize) {
     assert_eq!(proof.verify(&old_root, &other_new).is_ok(), silent);
     if old > 0 && old < all.len() {
         assert!(proof.verify(&new_root, &old_root).is_err());
-        let swapped = ConsistencyProof {
-            old: proof.new,
-            new: proof.old,
-            ..proof.clone()
-        };
-        let shrinks = ProofError::Shrinks {
-            old: proof.new,
-            new: proof.old,
-        };
+        let swapped = ConsistencyProof { old: proof.new, new: proof.old, ..proof.clone() };
+        let shrinks = ProofError::Shrinks { old: proof.new, new: proof.old };
         assert_eq!(swapped.verify(&new_root, &old_root), Err(shrinks));
     }
     for other in (1..all.len()).filter(|other| old > 0 && *other != old) {
-        let mutated = ConsistencyProof {
-            old: TreeSize(other as u64),
-            ..proof.clone()
-        };
+        let mutated = ConsistencyProof { old: TreeSize(other as u64), ..proof.clone() };
         assert!(mutated.verify(&old_root, &new_root).is_err(), "{mutated:?}");
     }
     for other in (old + 1..2 * all.len() + 3).filter(|_| old > 0 && old < all.len()) {
-        let mutated = ConsistencyProof {
-            new: TreeSize(other as u64),
-            ..proof.clone()
-        };
+        let mutated = ConsistencyProof { new: TreeSize(other as u64), ..proof.clone() };
         let sides = |new| subproof_sides(old, new, true);
         let same_way = sides(other) == sides(all.len());
-        assert_eq!(
-            mutated.verify(&old_root, &new_root).is_ok(),
-            same_way,
-            "{mutated:?}"
-        );
+        assert_eq!(mutated.verify(&old_root, &new_root).is_ok(), same_way, "{mutated:?}");
     }
 }
 
@@ -186,25 +152,11 @@ fn no_mutated_consistency_proof_verifies() {
 #[test]
 fn proofs_about_nothing_are_refused() {
     let (leaf, root) = (leaves(1)[0], RootHash::empty());
-    let proof = InclusionProof {
-        index: LogIndex(0),
-        size: TreeSize(0),
-        hashes: Vec::new(),
-    };
-    let beyond = ProofError::BeyondTree {
-        index: LogIndex(0),
-        size: TreeSize(0),
-    };
+    let proof = InclusionProof { index: LogIndex(0), size: TreeSize(0), hashes: Vec::new() };
+    let beyond = ProofError::BeyondTree { index: LogIndex(0), size: TreeSize(0) };
     assert_eq!(proof.verify(&leaf, &root), Err(beyond));
-    let proof = ConsistencyProof {
-        old: TreeSize(3),
-        new: TreeSize(5),
-        hashes: Vec::new(),
-    };
-    assert_eq!(
-        proof.verify(&root, &root),
-        Err(ProofError::Length { hashes: 0 })
-    );
+    let proof = ConsistencyProof { old: TreeSize(3), new: TreeSize(5), hashes: Vec::new() };
+    assert_eq!(proof.verify(&root, &root), Err(ProofError::Length { hashes: 0 }));
 }
 
 proptest! {

@@ -57,10 +57,7 @@ const CONSISTENCY: [(u64, u64, &[&str]); 4] = [
 ];
 
 fn published_leaves() -> Vec<LeafHash> {
-    LEAVES
-        .iter()
-        .map(|leaf| hash_leaf(&hex::decode(leaf).unwrap()))
-        .collect()
+    LEAVES.iter().map(|leaf| hash_leaf(&hex::decode(leaf).unwrap())).collect()
 }
 
 fn root(size: u64) -> RootHash {
@@ -68,10 +65,7 @@ fn root(size: u64) -> RootHash {
 }
 
 fn hashes(hashes: &[&str]) -> Vec<NodeHash> {
-    hashes
-        .iter()
-        .map(|hash| NodeHash::from_hex(hash).unwrap())
-        .collect()
+    hashes.iter().map(|hash| NodeHash::from_hex(hash).unwrap()).collect()
 }
 
 #[test]
@@ -90,31 +84,18 @@ fn inclusion_proofs_are_the_published_ones() {
         let place = usize::try_from(index).unwrap();
         let tree = &leaves[..usize::try_from(size).unwrap()];
         let (index, size_) = (LogIndex(index), TreeSize(size));
-        let proof = InclusionProof {
-            index,
-            size: size_,
-            hashes: hashes(expected),
-        };
+        let proof = InclusionProof { index, size: size_, hashes: hashes(expected) };
         assert_eq!(proof.verify(&leaves[place], &root(size)), Ok(()));
-        assert_eq!(
-            RightEdge::empty().extend(tree).inclusion_proof(index),
-            Some(proof)
-        );
+        assert_eq!(RightEdge::empty().extend(tree).inclusion_proof(index), Some(proof));
     }
 }
 
 #[test]
 fn consistency_proofs_are_the_published_ones() {
-    let leaves: Vec<_> = published_leaves()
-        .iter()
-        .map(|leaf| leaf.to_node())
-        .collect();
+    let leaves: Vec<_> = published_leaves().iter().map(|leaf| leaf.to_node()).collect();
     for (old, new, expected) in CONSISTENCY {
-        let proof = ConsistencyProof {
-            old: TreeSize(old),
-            new: TreeSize(new),
-            hashes: hashes(expected),
-        };
+        let proof =
+            ConsistencyProof { old: TreeSize(old), new: TreeSize(new), hashes: hashes(expected) };
         assert_eq!(proof.verify(&root(old), &root(new)), Ok(()));
         let plan = crate::ConsistencyPlan::new(proof.old, proof.new).unwrap();
         let tile = &leaves[..usize::try_from(new).unwrap()];

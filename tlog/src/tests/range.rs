@@ -22,22 +22,14 @@ fn every_size_has_the_roots_of_both_oracles() {
         store.append(&extension);
         edge = extension.edge().clone();
         let root = mth(&all[..n]);
-        assert_eq!(
-            extension.head(),
-            TreeHead {
-                size: size(n),
-                root
-            }
-        );
+        assert_eq!(extension.head(), TreeHead { size: size(n), root });
         assert_eq!(edge.head(), extension.head());
         assert_eq!(RightEdge::empty().extend(&all[..n]).edge(), &edge);
         let theirs = rs_merkle_tree(&all[..n]).root().map(RootHash::from_bytes);
         assert_eq!(theirs, Some(root), "rs_merkle at {n}");
 
-        let rebuilt = RightEdge::from_hashes(
-            size(n),
-            &store.answers(&RightEdge::wanted(size(n)), size(n)),
-        );
+        let rebuilt =
+            RightEdge::from_hashes(size(n), &store.answers(&RightEdge::wanted(size(n)), size(n)));
         assert_eq!(rebuilt.as_ref(), Ok(&edge));
         let plan = RootPlan::new(size(n));
         assert_eq!(plan.build(&store.answers(plan.wanted(), size(n))), Ok(root));
@@ -47,13 +39,10 @@ fn every_size_has_the_roots_of_both_oracles() {
 #[test]
 fn every_batch_of_a_small_tree_proves_its_leaves() {
     let all = leaves(130);
-    let edges: Vec<RightEdge> = (0..=all.len())
-        .map(|n| RightEdge::empty().extend(&all[..n]).edge().clone())
-        .collect();
+    let edges: Vec<RightEdge> =
+        (0..=all.len()).map(|n| RightEdge::empty().extend(&all[..n]).edge().clone()).collect();
     for new in 0..=all.len() {
-        let naive: Vec<_> = (0..new)
-            .map(|index| inclusion(index, &all[..new]))
-            .collect();
+        let naive: Vec<_> = (0..new).map(|index| inclusion(index, &all[..new])).collect();
         let root = mth(&all[..new]);
         for old in 0..=new {
             let extension = edges[old].extend(&all[old..new]);
@@ -83,19 +72,9 @@ fn an_empty_batch_changes_nothing() {
 fn an_edge_has_one_node_for_each_bit_of_the_size() {
     let edge = RightEdge::empty().extend(&leaves(7)).edge().clone();
     assert_eq!(edge.nodes().len(), 3);
-    assert_eq!(
-        RightEdge::new(TreeSize(7), edge.nodes().to_vec()),
-        Ok(edge.clone())
-    );
-    let error = EdgeError::NodeCount {
-        size: TreeSize(8),
-        wanted: 1,
-        given: 3,
-    };
-    assert_eq!(
-        RightEdge::new(TreeSize(8), edge.nodes().to_vec()),
-        Err(error)
-    );
+    assert_eq!(RightEdge::new(TreeSize(7), edge.nodes().to_vec()), Ok(edge.clone()));
+    let error = EdgeError::NodeCount { size: TreeSize(8), wanted: 1, given: 3 };
+    assert_eq!(RightEdge::new(TreeSize(8), edge.nodes().to_vec()), Err(error));
 }
 
 #[test]
@@ -105,29 +84,17 @@ fn an_edge_is_not_rebuilt_from_wrong_answers() {
     store.append(&RightEdge::empty().extend(&all));
     let wanted = RightEdge::wanted(n);
     // The widths of this tree's partial tiles are an example of the specification.
-    let widths: Vec<_> = wanted
-        .iter()
-        .map(|range| (range.level, range.count))
-        .collect();
+    let widths: Vec<_> = wanted.iter().map(|range| (range.level, range.count)).collect();
     assert_eq!(widths, [(0, 112), (1, 17), (2, 1)]);
     let answers = store.answers(&wanted, n);
-    assert_eq!(
-        RightEdge::from_hashes(n, &answers).unwrap().head().root,
-        mth(&all)
-    );
+    assert_eq!(RightEdge::from_hashes(n, &answers).unwrap().head().root, mth(&all));
     for place in 0..answers.len() {
         let mut short = answers.clone();
         short[place].pop();
-        assert_eq!(
-            RightEdge::from_hashes(n, &short),
-            Err(EdgeError::Answers { size: n })
-        );
+        assert_eq!(RightEdge::from_hashes(n, &short), Err(EdgeError::Answers { size: n }));
         let mut long = answers.clone();
         long[place].push(NodeHash::from_bytes([0; 32]));
-        assert_eq!(
-            RightEdge::from_hashes(n, &long),
-            Err(EdgeError::Answers { size: n })
-        );
+        assert_eq!(RightEdge::from_hashes(n, &long), Err(EdgeError::Answers { size: n }));
     }
     let missing = RightEdge::from_hashes(n, &answers[1..]);
     assert_eq!(missing, Err(EdgeError::Answers { size: n }));
@@ -152,30 +119,18 @@ fn check_growth(batches: &[usize], pick: usize) {
             assert_eq!(planned.as_ref(), Ok(&proof));
         }
         let answers = store.answers(&RightEdge::wanted(head.size), head.size);
-        assert_eq!(
-            RightEdge::from_hashes(head.size, &answers).as_ref(),
-            Ok(extension.edge())
-        );
+        assert_eq!(RightEdge::from_hashes(head.size, &answers).as_ref(), Ok(extension.edge()));
         (edge, old) = (extension.edge().clone(), new);
     }
     assert_eq!(edge.head().root, mth(&all));
     check_stored(&store, &all);
     if let Some(index) = all.len().checked_sub(1).map(|last| pick % (last + 1)) {
         let tree = rs_merkle_tree(&all);
-        assert_eq!(
-            tree.root().map(RootHash::from_bytes),
-            Some(edge.head().root)
-        );
+        assert_eq!(tree.root().map(RootHash::from_bytes), Some(edge.head().root));
         let theirs = tree.proof(&[index]);
-        let theirs = theirs
-            .proof_hashes()
-            .iter()
-            .copied()
-            .map(NodeHash::from_bytes);
+        let theirs = theirs.proof_hashes().iter().copied().map(NodeHash::from_bytes);
         let plan = InclusionPlan::new(LogIndex(index as u64), size(all.len())).unwrap();
-        let ours = plan
-            .build(&store.answers(plan.wanted(), size(all.len())))
-            .unwrap();
+        let ours = plan.build(&store.answers(plan.wanted(), size(all.len()))).unwrap();
         assert_eq!(ours.hashes, theirs.collect::<Vec<_>>());
     }
 }
@@ -185,10 +140,7 @@ fn check_stored(store: &Store, all: &[crate::LeafHash]) {
     for level in 0..8 {
         let below = 256_usize.pow(level);
         let expected: Vec<_> = all.chunks_exact(below).map(mth).collect();
-        let stored = store
-            .level(level as usize)
-            .iter()
-            .map(|hash| hash.to_root());
+        let stored = store.level(level as usize).iter().map(|hash| hash.to_root());
         assert!(stored.eq(expected), "level {level} of {} leaves", all.len());
     }
 }

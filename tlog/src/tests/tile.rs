@@ -15,101 +15,26 @@ fn tile(level: u8, index: u64) -> TileId {
 /// Paths and what they name. The index 1234067, the level range and the widths are those of the
 /// specification (c2sp.org/tlog-tiles, "Merkle Tree").
 const PATHS: [(&str, TilePath); 11] = [
-    (
-        "tile/0/000",
-        TilePath::Tile {
-            tile: TileId { level: 0, index: 0 },
-            width: 256,
-        },
-    ),
-    (
-        "tile/0/005.p/1",
-        TilePath::Tile {
-            tile: TileId { level: 0, index: 5 },
-            width: 1,
-        },
-    ),
-    (
-        "tile/1/999",
-        TilePath::Tile {
-            tile: TileId {
-                level: 1,
-                index: 999,
-            },
-            width: 256,
-        },
-    ),
-    (
-        "tile/2/x001/000",
-        TilePath::Tile {
-            tile: TileId {
-                level: 2,
-                index: 1_000,
-            },
-            width: 256,
-        },
-    ),
+    ("tile/0/000", TilePath::Tile { tile: TileId { level: 0, index: 0 }, width: 256 }),
+    ("tile/0/005.p/1", TilePath::Tile { tile: TileId { level: 0, index: 5 }, width: 1 }),
+    ("tile/1/999", TilePath::Tile { tile: TileId { level: 1, index: 999 }, width: 256 }),
+    ("tile/2/x001/000", TilePath::Tile { tile: TileId { level: 2, index: 1_000 }, width: 256 }),
     (
         "tile/63/x001/x234/067",
-        TilePath::Tile {
-            tile: TileId {
-                level: 63,
-                index: 1_234_067,
-            },
-            width: 256,
-        },
+        TilePath::Tile { tile: TileId { level: 63, index: 1_234_067 }, width: 256 },
     ),
     (
         "tile/0/x001/x234/067.p/255",
-        TilePath::Tile {
-            tile: TileId {
-                level: 0,
-                index: 1_234_067,
-            },
-            width: 255,
-        },
+        TilePath::Tile { tile: TileId { level: 0, index: 1_234_067 }, width: 255 },
     ),
-    (
-        "tile/0/x001/234.p/17",
-        TilePath::Tile {
-            tile: TileId {
-                level: 0,
-                index: 1_234,
-            },
-            width: 17,
-        },
-    ),
+    ("tile/0/x001/234.p/17", TilePath::Tile { tile: TileId { level: 0, index: 1_234 }, width: 17 }),
     (
         "tile/0/x018/x446/x744/x073/x709/x551/615",
-        TilePath::Tile {
-            tile: TileId {
-                level: 0,
-                index: u64::MAX,
-            },
-            width: 256,
-        },
+        TilePath::Tile { tile: TileId { level: 0, index: u64::MAX }, width: 256 },
     ),
-    (
-        "tile/entries/000",
-        TilePath::Entries {
-            index: 0,
-            width: 256,
-        },
-    ),
-    (
-        "tile/entries/x001/x234/067",
-        TilePath::Entries {
-            index: 1_234_067,
-            width: 256,
-        },
-    ),
-    (
-        "tile/entries/x001/x234/067.p/8",
-        TilePath::Entries {
-            index: 1_234_067,
-            width: 8,
-        },
-    ),
+    ("tile/entries/000", TilePath::Entries { index: 0, width: 256 }),
+    ("tile/entries/x001/x234/067", TilePath::Entries { index: 1_234_067, width: 256 }),
+    ("tile/entries/x001/x234/067.p/8", TilePath::Entries { index: 1_234_067, width: 8 }),
 ];
 
 #[test]
@@ -191,35 +116,17 @@ fn other_paths_name_nothing() {
 fn widths_are_those_of_the_specification() {
     // "A tree of size 70,000 …" and "a tree of size 256 …", c2sp.org/tlog-tiles, "Partial Tiles".
     let size = TreeSize(70_000);
-    assert_eq!(
-        [tile(0, 0), tile(0, 272), tile(1, 0)].map(|tile| tile.width(size)),
-        [256; 3]
-    );
+    assert_eq!([tile(0, 0), tile(0, 272), tile(1, 0)].map(|tile| tile.width(size)), [256; 3]);
     assert_eq!(tile(0, 273).width(size), 112);
     assert_eq!(tile(1, 1).width(size), 17);
     assert_eq!(tile(2, 0).width(size), 1);
-    assert_eq!(
-        [tile(0, 274), tile(1, 2), tile(2, 1), tile(3, 0)].map(|t| t.width(size)),
-        [0; 4]
-    );
-    assert_eq!(
-        [tile(0, 0), tile(1, 0)].map(|tile| tile.width(TreeSize(256))),
-        [256, 1]
-    );
+    assert_eq!([tile(0, 274), tile(1, 2), tile(2, 1), tile(3, 0)].map(|t| t.width(size)), [0; 4]);
+    assert_eq!([tile(0, 0), tile(1, 0)].map(|tile| tile.width(TreeSize(256))), [256, 1]);
     assert_eq!(tile(0, 1).hashes(TreeSize(256)), None);
-    let partial = HashRange {
-        level: 0,
-        first: 273 * 256,
-        count: 112,
-    };
+    let partial = HashRange { level: 0, first: 273 * 256, count: 112 };
     assert_eq!(tile(0, 273).hashes(size), Some(partial));
     assert_eq!(partial.tile(), tile(0, 273));
-    for hostile in [
-        tile(0, u64::MAX),
-        tile(8, 0),
-        tile(63, 0),
-        tile(255, u64::MAX),
-    ] {
+    for hostile in [tile(0, u64::MAX), tile(8, 0), tile(63, 0), tile(255, u64::MAX)] {
         assert_eq!(hostile.width(TreeSize(u64::MAX)), 0, "{hostile:?}");
     }
     assert_eq!(tile(0, u64::MAX / 256).width(TreeSize(u64::MAX)), 255);
@@ -247,19 +154,12 @@ fn bundles_are_framed_with_big_endian_lengths() {
     assert_eq!(decode_bundle(&bundle), Ok(entries.to_vec()));
     assert_eq!(decode_bundle(&[]), Ok(Vec::new()));
     for end in [1, 3, 4, 6, 8, 9, bundle.len() - 1] {
-        assert_eq!(
-            decode_bundle(&bundle[..end]),
-            Err(BundleError::Truncated),
-            "{end}"
-        );
+        assert_eq!(decode_bundle(&bundle[..end]), Err(BundleError::Truncated), "{end}");
     }
     let too_long = encode_bundle(&[vec![0; 65_536]]);
     assert_eq!(too_long, Err(BundleError::EntryTooLong { bytes: 65_536 }));
     assert!(decode_bundle(&[0; 2 * 256]).is_ok());
-    assert_eq!(
-        decode_bundle(&[0; 2 * 257]),
-        Err(BundleError::TooManyEntries)
-    );
+    assert_eq!(decode_bundle(&[0; 2 * 257]), Err(BundleError::TooManyEntries));
     assert_eq!(encode_bundle(&[b""; 257]), Err(BundleError::TooManyEntries));
 }
 
