@@ -74,7 +74,7 @@ fn append(c: &mut Criterion) {
     append_on(c, "memory", &MemoryStore::new());
     let folder = tempfile::tempdir().unwrap();
     let options = Options { create_if_missing: true, ..Options::default() };
-    let store = RocksStore::open(folder.path(), options).unwrap();
+    let store = RocksStore::open(folder.path(), &options).unwrap();
     append_on(c, "rocksdb", &store);
 }
 
