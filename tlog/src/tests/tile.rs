@@ -165,23 +165,32 @@ fn bundles_are_framed_with_big_endian_lengths() {
 
 proptest! {
     #[test]
-    fn every_path_is_read_back(level in 0_u8..64, index: u64, shift in 0_u32..64, width in 1_u16..=256) {
+    fn every_path_is_read_back(
+        level in 0_u8..64, index: u64, shift in 0_u32..64, width in 1_u16..=256,
+    ) {
         let index = index >> shift;
-        let names = [TilePath::Tile { tile: tile(level, index), width }, TilePath::Entries { index, width }];
-        for names in names {
+        let tile = tile(level, index);
+        for names in [TilePath::Tile { tile, width }, TilePath::Entries { index, width }] {
             prop_assert_eq!(TilePath::parse(&names.to_string()), Some(names));
         }
     }
 
     #[test]
-    fn only_written_paths_are_read(path in "tile/(entries|[0-9]{1,2})/(x?[0-9]{2,3}/){0,3}x?[0-9]{3}(\\.p/[0-9]{1,3})?") {
+    fn only_written_paths_are_read(
+        kind in "entries|[0-9]{1,2}",
+        index in "(x?[0-9]{2,3}/){0,3}x?[0-9]{3}",
+        width in "(\\.p/[0-9]{1,3})?",
+    ) {
+        let path = format!("tile/{kind}/{index}{width}");
         if let Some(names) = TilePath::parse(&path) {
             prop_assert_eq!(names.to_string(), path);
         }
     }
 
     #[test]
-    fn bundles_round_trip(entries in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..400), 0..=256)) {
+    fn bundles_round_trip(
+        entries in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..400), 0..=256),
+    ) {
         let bundle = encode_bundle(&entries).unwrap();
         prop_assert_eq!(decode_bundle(&bundle).unwrap(), entries);
     }
