@@ -25,18 +25,51 @@ impl Proposals {
         Self { key, pem, made: 0 }
     }
 
-    /// The next proposal, as JSON.
+    /// The next hashedrekord proposal, as JSON.
     pub fn next_json(&mut self) -> String {
         self.made += 1;
         let artifact = self.made.to_be_bytes();
-        let signature = self.key.sign(&SystemRandom::new(), &artifact).unwrap();
         let value = hex::encode(digest(&SHA256, &artifact));
-        let content = STANDARD.encode(signature);
-        let pem = &self.pem;
-        serde_json::json!({"kind": "hashedrekord", "apiVersion": "0.0.1", "spec": {
+        let (content, pem) = (self.sign(&artifact), &self.pem);
+        proposal("hashedrekord", serde_json::json!({
             "data": {"hash": {"algorithm": "sha256", "value": value}},
             "signature": {"content": content, "publicKey": {"content": pem}},
-        }})
-        .to_string()
+        }))
     }
+
+    /// A rekord proposal with this content.
+    #[allow(dead_code, reason = "not every program needs it")]
+    pub fn rekord_json(&self, content: &[u8]) -> String {
+        let (signature, pem) = (self.sign(content), &self.pem);
+        proposal("rekord", serde_json::json!({
+            "data": {"content": STANDARD.encode(content)},
+            "signature": {"format": "x509", "content": signature, "publicKey": {"content": pem}},
+        }))
+    }
+
+    /// A dsse proposal with this payload.
+    #[allow(dead_code, reason = "not every program needs it")]
+    pub fn dsse_json(&self, payload: &[u8]) -> String {
+        let kind = "application/octet-stream";
+        let mut signed =
+            format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).into_bytes();
+        signed.extend_from_slice(payload);
+        let envelope = serde_json::json!({
+            "payloadType": kind,
+            "payload": STANDARD.encode(payload),
+            "signatures": [{"keyid": "", "sig": self.sign(&signed)}],
+        });
+        proposal("dsse", serde_json::json!({
+            "proposedContent": {"envelope": envelope.to_string(), "verifiers": [self.pem]},
+        }))
+    }
+
+    /// A signature over the SHA-256 of a message, DER in base64.
+    fn sign(&self, message: &[u8]) -> String {
+        STANDARD.encode(self.key.sign(&SystemRandom::new(), message).unwrap())
+    }
+}
+
+fn proposal(kind: &str, spec: serde_json::Value) -> String {
+    serde_json::json!({"kind": kind, "apiVersion": "0.0.1", "spec": spec}).to_string()
 }
