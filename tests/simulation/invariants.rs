@@ -7,7 +7,7 @@ use cairn::limits::QUEUE_ENTRIES_MAX;
 use cairn::log::CreateEntryError;
 use cairn::publisher::HeadGuard;
 use cairn::recovery::RecoveryError;
-use storage::{LogStore, Store};
+use storage::Store;
 use tlog::{LogIndex, NodeHash, TreeSize};
 
 use crate::house::{House, create, verify};
@@ -63,7 +63,8 @@ async fn a_restored_old_copy_does_not_start() {
         }
         other => panic!("{other:?}"),
     }
-    let unguarded = House { guard: None, ..restored };
+    let mut unguarded = restored;
+    unguarded.guard = None;
     unguarded.start().await.expect("without a guard nobody can tell");
 }
 

@@ -3,6 +3,7 @@
 //! Invariants of ARCHITECTURE.md are named beside the tests that would catch their breach.
 
 mod crashes;
+mod fsck;
 mod house;
 mod invariants;
 #[path = "../support/mod.rs"]

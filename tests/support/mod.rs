@@ -1,4 +1,5 @@
 //! What several test programs share: proposals that are signed at test time.
+#![allow(unreachable_pub, reason = "a module of several programs, some of which are benches")]
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};

@@ -1,0 +1,345 @@
+//! What a run showed, as JSON for scripts and as text for people. Both say the same.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::plan::Load;
+use crate::tally::{ErrorClass, Failures};
+
+/// Everything that the program found out.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// `host:port`.
+    pub server: String,
+    /// The log's origin: `<hostname> - <tree ID>`.
+    pub origin: String,
+    /// Hexadecimal SHA-256 of its public key.
+    pub log_id: String,
+    /// `write` or `read`.
+    pub mode: &'static str,
+    /// The runs in their order.
+    pub runs: Vec<RunReport>,
+    /// No check failed and every run got answers.
+    pub good: bool,
+}
+
+/// One run.
+#[derive(Debug, Serialize)]
+pub struct RunReport {
+    /// `closed` or `open`.
+    pub load: &'static str,
+    /// Connections.
+    pub connections: usize,
+    /// Requests per second that were due; open loop only.
+    pub rate: Option<f64>,
+    /// From the start of the clock to the last answer.
+    pub seconds: f64,
+    /// Good answers.
+    pub entries: u64,
+    /// Good answers per second.
+    pub entries_per_second: f64,
+    /// Requests that were due and could not be sent in time; open loop only.
+    pub unsent: u64,
+    /// Times that the server was dialled during the clock.
+    pub dials: u64,
+    /// Latency of good answers; open loop: from the instant when the request was due.
+    pub latency: Latency,
+    /// All other answers, by class.
+    pub errors: BTreeMap<String, ErrorClass>,
+    /// Sum of the server's processes, if any were named.
+    pub server_cpu_ms_per_entry: Option<f64>,
+    /// Each of the server's processes.
+    pub server_processes: Vec<ProcessReport>,
+    /// The generator's own CPU time.
+    pub generator_cpu_us_per_entry: Option<f64>,
+    /// What was checked.
+    pub checks: Checks,
+}
+
+/// Percentiles in milliseconds, rounded up by 0.1 % at most.
+#[derive(Debug, Serialize)]
+pub struct Latency {
+    /// Median.
+    pub p50_ms: f64,
+    /// 90 of 100 were faster.
+    pub p90_ms: f64,
+    /// 99 of 100 were faster.
+    pub p99_ms: f64,
+    /// 999 of 1,000 were faster.
+    pub p999_ms: f64,
+    /// The slowest.
+    pub max_ms: f64,
+}
+
+/// One process of the server.
+#[derive(Debug, Serialize)]
+pub struct ProcessReport {
+    /// Process id.
+    pub pid: u32,
+    /// CPU time of all threads during the clock.
+    pub cpu_ms: f64,
+    /// The same, per good answer.
+    pub cpu_ms_per_entry: Option<f64>,
+    /// Resident memory at the end.
+    pub rss_bytes: u64,
+    /// The most resident memory that it ever had.
+    pub rss_peak_bytes: u64,
+}
+
+/// The checks of a run.
+#[derive(Debug, Default, Serialize)]
+pub struct Checks {
+    /// Answers of warm-up and run whose framing and index were checked: all good ones.
+    pub framed: u64,
+    /// Answers that were verified from end to end.
+    pub verified: u64,
+    /// Entries that were read back and verified again.
+    pub read_back: u64,
+    /// Sizes between which a consistency proof holds.
+    pub consistent: Vec<(u64, u64)>,
+    /// What did not hold.
+    pub failures: Failures,
+}
+
+impl Latency {
+    /// Reads the percentiles of a histogram of microseconds.
+    pub fn of(micros: &Histogram<u64>) -> Self {
+        let ms = |percent| micros.value_at_percentile(percent) as f64 / 1_000.0;
+        Self {
+            p50_ms: ms(50.0),
+            p90_ms: ms(90.0),
+            p99_ms: ms(99.0),
+            p999_ms: ms(99.9),
+            max_ms: micros.max() as f64 / 1_000.0,
+        }
+    }
+}
+
+impl RunReport {
+    /// Whether every check held and there was something to check.
+    pub fn good(&self) -> bool {
+        self.checks.failures.count == 0 && self.entries > 0
+    }
+}
+
+/// The names and figures of a load.
+pub const fn load_words(load: Load) -> (&'static str, Option<f64>) {
+    match load {
+        Load::Closed { .. } => ("closed", None),
+        Load::Open { rate, .. } => ("open", Some(rate)),
+    }
+}
+
+/// A time shared out over good answers.
+pub fn per_entry(time: Duration, entries: u64) -> Option<Duration> {
+    (entries > 0).then(|| time.div_f64(entries as f64))
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "server  http://{}, {}", self.server, self.mode)?;
+        writeln!(f, "log     {}, log ID {}", self.origin, self.log_id)?;
+        for run in &self.runs {
+            write!(f, "\n{run}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for RunReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.connections == 1 { "" } else { "s" };
+        write!(f, "{} loop, {} connection{plural}", self.load, self.connections)?;
+        match self.rate {
+            Some(rate) => writeln!(f, ", {rate} requests/s due")?,
+            None => writeln!(f)?,
+        }
+        let rate = self.entries_per_second;
+        writeln!(f, "  entries     {} in {:.1} s = {rate:.1}/s", self.entries, self.seconds)?;
+        if self.unsent > 0 {
+            writeln!(f, "  NOT SENT    {}: the server did not keep up", self.unsent)?;
+        }
+        let l = &self.latency;
+        write!(f, "  latency     p50 {}  p90 {}  ", ms(l.p50_ms), ms(l.p90_ms))?;
+        writeln!(f, "p99 {}  p99.9 {}  max {}", ms(l.p99_ms), ms(l.p999_ms), ms(l.max_ms))?;
+        writeln!(f, "  errors      {}", errors_text(&self.errors))?;
+        self.fmt_processes(f)?;
+        if let Some(micros) = self.generator_cpu_us_per_entry {
+            writeln!(f, "  generator   {micros:.0} µs of CPU per entry")?;
+        }
+        self.fmt_checks(f)
+    }
+}
+
+impl RunReport {
+    fn fmt_processes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(sum) = self.server_cpu_ms_per_entry {
+            writeln!(f, "  server CPU  {sum:.3} ms per entry")?;
+        }
+        for process in &self.server_processes {
+            write!(f, "              pid {}: {:.0} ms", process.pid, process.cpu_ms)?;
+            let (now, peak) = (mebibytes(process.rss_bytes), mebibytes(process.rss_peak_bytes));
+            writeln!(f, ", memory {now:.1} MiB, peak {peak:.1} MiB")?;
+        }
+        Ok(())
+    }
+
+    fn fmt_checks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Checks { framed, verified, read_back, consistent, failures } = &self.checks;
+        write!(f, "  checks      {framed} framed, {verified} verified in full, ")?;
+        write!(f, "{read_back} read back")?;
+        for (old, new) in consistent {
+            write!(f, ", {old} → {new} consistent")?;
+        }
+        writeln!(f)?;
+        if failures.count > 0 {
+            writeln!(f, "  FAILED      {}", failures.count)?;
+        }
+        for failure in &failures.first {
+            writeln!(f, "              {}: {}", failure.subject, failure.fault)?;
+        }
+        if self.entries == 0 {
+            writeln!(f, "  FAILED      no good answer")?;
+        }
+        Ok(())
+    }
+}
+
+fn errors_text(errors: &BTreeMap<String, ErrorClass>) -> String {
+    if errors.is_empty() {
+        return "none".to_owned();
+    }
+    let mut text = String::new();
+    for (class, ErrorClass { count, example }) in errors {
+        let separator = if text.is_empty() { "" } else { "; " };
+        let _ = write!(text, "{separator}{class}: {count} ({example})");
+    }
+    text
+}
+
+fn ms(milliseconds: f64) -> String {
+    let digits = match milliseconds {
+        m if m < 10.0 => 2,
+        m if m < 100.0 => 1,
+        _ => 0,
+    };
+    format!("{milliseconds:.digits$} ms")
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / (1 << 20) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run() -> RunReport {
+        let mut micros = Histogram::new(3).unwrap();
+        for n in 1..=1_000 {
+            micros.record(n * 10).unwrap();
+        }
+        RunReport {
+            load: "closed",
+            connections: 8,
+            rate: None,
+            seconds: 2.0,
+            entries: 1_000,
+            entries_per_second: 500.0,
+            unsent: 0,
+            dials: 8,
+            latency: Latency::of(&micros),
+            errors: BTreeMap::new(),
+            server_cpu_ms_per_entry: Some(0.312),
+            server_processes: vec![ProcessReport {
+                pid: 17,
+                cpu_ms: 312.0,
+                cpu_ms_per_entry: Some(0.312),
+                rss_bytes: 45 << 20,
+                rss_peak_bytes: 60 << 20,
+            }],
+            generator_cpu_us_per_entry: Some(31.4),
+            checks: Checks {
+                framed: 1_100,
+                verified: 22,
+                read_back: 16,
+                consistent: vec![(1, 1_100)],
+                failures: Failures::default(),
+            },
+        }
+    }
+
+    fn report(run: RunReport) -> Report {
+        Report {
+            server: "127.0.0.1:3000".to_owned(),
+            origin: "log.example - 1234".to_owned(),
+            log_id: "ab".repeat(32),
+            mode: "write",
+            good: run.good(),
+            runs: vec![run],
+        }
+    }
+
+    #[test]
+    fn a_good_run() {
+        let expected = "\
+server  http://127.0.0.1:3000, write
+log     log.example - 1234, log ID abababababababababababababababababababababababababababababababab
+
+closed loop, 8 connections
+  entries     1000 in 2.0 s = 500.0/s
+  latency     p50 5.00 ms  p90 9.01 ms  p99 9.90 ms  p99.9 10.0 ms  max 10.0 ms
+  errors      none
+  server CPU  0.312 ms per entry
+              pid 17: 312 ms, memory 45.0 MiB, peak 60.0 MiB
+  generator   31 µs of CPU per entry
+  checks      1100 framed, 22 verified in full, 16 read back, 1 → 1100 consistent
+";
+        assert_eq!(report(run()).to_string(), expected);
+        assert!(report(run()).good);
+    }
+
+    #[test]
+    fn a_bad_run_says_what_and_where() {
+        let mut run = run();
+        (run.load, run.connections, run.rate, run.unsent) = ("open", 1, Some(750.0), 3);
+        let refused = ErrorClass { count: 2, example: "later".to_owned() };
+        run.errors.insert("status 503".to_owned(), refused);
+        run.errors.insert("timeout".to_owned(), ErrorClass { count: 1, example: "x".to_owned() });
+        run.checks.failures.add("entry 7", "the signed entry timestamp does not verify");
+        let text = run.to_string();
+        for line in [
+            "open loop, 1 connection, 750 requests/s due\n",
+            "  NOT SENT    3: the server did not keep up\n",
+            "  errors      status 503: 2 (later); timeout: 1 (x)\n",
+            "  FAILED      1\n",
+            "              entry 7: the signed entry timestamp does not verify\n",
+        ] {
+            assert!(text.contains(line), "{line:?} is not in {text}");
+        }
+        assert!(!report(run).good);
+    }
+
+    #[test]
+    fn a_run_without_answers_is_not_good() {
+        let mut run = run();
+        run.entries = 0;
+        assert!(run.to_string().ends_with("  FAILED      no good answer\n"));
+        assert!(!run.good());
+    }
+
+    #[test]
+    fn json_says_the_same() {
+        let json = serde_json::to_value(report(run())).unwrap();
+        assert_eq!(json["good"], true);
+        assert_eq!(json["runs"][0]["entries_per_second"], 500.0);
+        assert_eq!(json["runs"][0]["latency"]["p999_ms"], 10.007);
+        assert_eq!(json["runs"][0]["server_processes"][0]["pid"], 17);
+        assert_eq!(json["runs"][0]["checks"]["consistent"][0][1], 1_100);
+        assert_eq!(json["runs"][0]["checks"]["failures"]["count"], 0);
+    }
+}

@@ -1,0 +1,214 @@
+//! What is noted of each answer while the clock runs: latency, index, errors by class, and the text
+//! of those answers that are verified afterwards.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::check::Fault;
+use crate::client::{Answer, CallError};
+use crate::plan::Sampling;
+
+/// Failures that are kept with their text; more are only counted.
+pub const FAILURES_KEPT_MAX: usize = 20;
+
+/// A check that did not hold. Any of them makes the program's exit code 1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// What was checked: an entry ID, or a request.
+    pub subject: String,
+    /// What is wrong.
+    pub fault: String,
+}
+
+/// The failures of a run.
+#[derive(Debug, Default, Serialize)]
+pub struct Failures {
+    /// All of them.
+    pub count: u64,
+    /// The first ones.
+    pub first: Vec<Failure>,
+}
+
+impl Failures {
+    /// Adds one.
+    pub fn add(&mut self, subject: impl Into<String>, fault: impl ToString) {
+        self.count += 1;
+        if self.first.len() < FAILURES_KEPT_MAX {
+            self.first.push(Failure { subject: subject.into(), fault: fault.to_string() });
+        }
+    }
+
+    /// Adds those of another part of the run.
+    pub fn absorb(&mut self, other: Self) {
+        self.count += other.count;
+        self.first.extend(other.first);
+        self.first.truncate(FAILURES_KEPT_MAX);
+    }
+}
+
+/// Errors of one class.
+#[derive(Debug, Default, Serialize)]
+pub struct ErrorClass {
+    /// How many.
+    pub count: u64,
+    /// What the first one said.
+    pub example: String,
+}
+
+/// An answer that is kept to be verified.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Number of its request.
+    pub number: u64,
+    /// The answer's body.
+    pub text: Vec<u8>,
+}
+
+/// The notes of one run.
+pub struct Tally {
+    /// Latencies of good answers, in microseconds.
+    pub latencies: Histogram<u64>,
+    /// Index and request number of each good answer.
+    pub indices: Vec<(u64, u64)>,
+    /// Everything else, by class.
+    pub errors: BTreeMap<String, ErrorClass>,
+    /// Answers that are wrong in themselves.
+    pub failures: Failures,
+    /// Answers to be verified.
+    pub samples: Vec<Sample>,
+    /// When the newest answer came.
+    pub finished: Instant,
+    sampling: Sampling,
+    latest: Sample,
+}
+
+impl Tally {
+    /// Starts empty.
+    ///
+    /// # Panics
+    /// Never: the histogram's precision is within its range.
+    pub fn new(sampling: Sampling) -> Self {
+        #[expect(clippy::expect_used, reason = "3 digits is within the 0 to 5 that are allowed")]
+        let latencies = Histogram::new(3).expect("a precision of 3 digits is valid");
+        Self {
+            latencies,
+            indices: Vec::new(),
+            errors: BTreeMap::new(),
+            failures: Failures::default(),
+            samples: Vec::new(),
+            finished: Instant::now(),
+            sampling,
+            latest: Sample { number: 0, text: Vec::new() },
+        }
+    }
+
+    /// Notes an answer whose framing is good.
+    pub fn good(&mut self, number: u64, due: Instant, index: u64, text: &[u8]) {
+        self.finished = Instant::now();
+        let micros = micros(self.finished - due);
+        self.latencies.saturating_record(micros);
+        let before = self.indices.len() as u64;
+        self.indices.push((index, number));
+        if self.sampling.takes(before) {
+            self.samples.push(Sample { number, text: text.to_vec() });
+            self.latest.text.clear();
+        } else {
+            // One buffer for all: the last answer is always verified, whichever it will be.
+            self.latest.number = number;
+            self.latest.text.clear();
+            self.latest.text.extend_from_slice(text);
+        }
+    }
+
+    /// Notes an answer that is not good. A refusal is an error; a false or malformed answer also a
+    /// failure.
+    pub fn fault(&mut self, subject: &str, answer: &Answer, fault: &Fault) {
+        self.finished = Instant::now();
+        if let Fault::Status(status) = fault {
+            let text = String::from_utf8_lossy(&answer.body);
+            return self.error(&format!("status {status}"), &text);
+        }
+        self.error("malformed", &fault.to_string());
+        self.failures.add(subject, fault);
+    }
+
+    /// Notes that there was no answer.
+    pub fn call_error(&mut self, subject: &str, error: &CallError) {
+        self.finished = Instant::now();
+        let class = match error {
+            CallError::Connect(_) => "connect",
+            CallError::Timeout => "timeout",
+            CallError::Disconnect(_) => "disconnect",
+            CallError::Malformed(_) => "malformed",
+        };
+        self.error(class, &error.to_string());
+        if matches!(error, CallError::Malformed(_)) {
+            self.failures.add(subject, error);
+        }
+    }
+
+    /// All samples, the last answer included.
+    pub fn take_samples(&mut self) -> Vec<Sample> {
+        let mut samples = std::mem::take(&mut self.samples);
+        if !self.latest.text.is_empty() {
+            let empty = Sample { number: 0, text: Vec::new() };
+            samples.push(std::mem::replace(&mut self.latest, empty));
+        }
+        samples
+    }
+
+    fn error(&mut self, class: &str, example: &str) {
+        const EXAMPLE_CHARS_MAX: usize = 200;
+        let known = self.errors.entry(class.to_owned()).or_default();
+        if known.count == 0 {
+            known.example = example.trim().chars().take(EXAMPLE_CHARS_MAX).collect();
+        }
+        known.count += 1;
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+
+    use super::*;
+
+    fn numbers(mut tally: Tally) -> Vec<u64> {
+        tally.take_samples().iter().map(|sample| sample.number).collect()
+    }
+
+    #[test]
+    fn first_each_nth_and_last_are_kept() {
+        let filled = |sampling, count| {
+            let mut tally = Tally::new(sampling);
+            for number in 0..count {
+                tally.good(number, Instant::now(), number, b"x");
+            }
+            tally
+        };
+        let every = |n| Sampling::Every(NonZeroU64::new(n).unwrap());
+        assert_eq!(numbers(filled(every(4), 10)), [0, 4, 8, 9]);
+        assert_eq!(numbers(filled(every(4), 9)), [0, 4, 8]);
+        assert!(numbers(filled(every(4), 0)).is_empty());
+        assert_eq!(numbers(filled(Sampling::All, 3)), [0, 1, 2]);
+    }
+
+    #[test]
+    fn errors_are_classed_and_failures_bounded() {
+        let mut tally = Tally::new(Sampling::All);
+        tally.call_error("a", &CallError::Timeout);
+        for _ in 0..FAILURES_KEPT_MAX + 1 {
+            tally.call_error("b", &CallError::Malformed("x".to_owned()));
+        }
+        let counts: Vec<_> = tally.errors.iter().map(|(c, e)| (c.as_str(), e.count)).collect();
+        assert_eq!(counts, [("malformed", 21), ("timeout", 1)]);
+        assert_eq!((tally.failures.count, tally.failures.first.len()), (21, 20));
+    }
+}

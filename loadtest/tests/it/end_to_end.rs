@@ -1,0 +1,165 @@
+//! The program itself against the fake server: a correct server passes, and a wrong one fails however
+//! fast it is.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::fake_server::{Wrong, start};
+
+fn loadtest(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_loadtest")).args(arguments).output().unwrap()
+}
+
+/// Runs against a server that is wrong in this way; gives exit code, report and standard error.
+fn against(wrong: Wrong, size: usize, arguments: &[&str]) -> (i32, Value, String) {
+    let url = format!("http://{}", start(wrong, size));
+    let mut all = vec![arguments[0], &url, "--output", "json", "--timeout", "400ms"];
+    all.extend_from_slice(&arguments[1..]);
+    let output = loadtest(&all);
+    let report = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    (output.status.code().unwrap(), report, errors)
+}
+
+const SMALL: [&str; 8] = ["write", "-n", "60", "--warm-up", "5", "-c", "4", "--check-every=7"];
+
+#[test]
+fn a_correct_server_passes() {
+    for size in [0, 1, 7] {
+        let pid = std::process::id().to_string();
+        let arguments = SMALL.map(|argument| if argument == "4" { "1,8" } else { argument });
+        let arguments = [&arguments[..], &["--server-pid", &pid]].concat();
+        let (code, report, errors) = against(Wrong::Nothing, size, &arguments);
+        assert_eq!((code, errors.as_str()), (0, ""), "{report:#}");
+        assert_eq!(report["good"], true);
+        for (run, connections) in [(0, 1), (1, 8)] {
+            let run = &report["runs"][run];
+            assert_eq!(run["connections"], connections);
+            assert_eq!(run["entries"], 60);
+            assert_eq!(run["dials"], 0); // the connections of the warm-up are kept
+            assert_eq!(run["errors"], serde_json::json!({}));
+            assert!(run["latency"]["p50_ms"].as_f64().unwrap() > 0.0);
+            assert!(run["server_processes"][0]["rss_bytes"].as_u64().unwrap() > 0);
+            let checks = &run["checks"];
+            assert_eq!(checks["framed"], 65);
+            // 0, 7, …, 56 and the last one of the run; 0 and the last one of the warm-up
+            assert_eq!(checks["verified"], 12);
+            assert_eq!(checks["read_back"], 12);
+            assert!(!checks["consistent"].as_array().unwrap().is_empty());
+        }
+    }
+}
+
+#[test]
+fn an_open_loop_keeps_its_rate() {
+    let arguments = ["write", "-r", "300", "-d", "300ms", "-c", "4", "--warm-up", "0"];
+    let (code, report, errors) = against(Wrong::Nothing, 0, &arguments);
+    assert_eq!((code, errors.as_str()), (0, ""), "{report:#}");
+    let run = &report["runs"][0];
+    assert_eq!((&run["load"], &run["entries"]), (&"open".into(), &90.into()));
+    assert!(run["seconds"].as_f64().unwrap() >= 0.29, "{run}");
+}
+
+#[test]
+fn a_wrong_server_fails_and_is_told_why() {
+    for (wrong, why) in [
+        (Wrong::Set, "the signed entry timestamp does not verify"),
+        (Wrong::InclusionHash, "inclusion proof: "),
+        (Wrong::CheckpointSignature, "checkpoint: the signature does not verify"),
+        (Wrong::CheckpointHint, "checkpoint: the signature's hint"),
+        (Wrong::OtherEntry, "is not that of the entry"),
+        (Wrong::SameIndex, "index 1000 was already given to entry"),
+        (Wrong::Pretty, "framing: "),
+        (Wrong::QuotedEtag, "framing: ETag"),
+        (Wrong::Forgets, "was already given to entry"),
+        (Wrong::ReadBack, "GET /api/v1/log/entries?logIndex="),
+        (Wrong::Consistency, "consistency proof from size "),
+        (Wrong::Fork, "GET /api/v1/log/proof: consistency proof from size "),
+        (Wrong::Garbage, "malformed answer"),
+    ] {
+        let (code, report, errors) = against(wrong, 3, &SMALL);
+        assert_eq!(code, 1, "{wrong:?}: {errors}{report:#}");
+        assert!(errors.contains(why), "{wrong:?}: {errors}");
+        assert_eq!(report["good"], false, "{wrong:?}");
+    }
+}
+
+#[test]
+fn first_and_last_answers_are_always_verified() {
+    let few = ["write", "-n", "60", "--warm-up", "0", "-c", "1", "--check-every=1000"];
+    let all = ["write", "-n", "60", "--warm-up", "0", "-c", "1", "--check", "all"];
+    for (late, arguments, expected) in [
+        (0, &few[..], 1),
+        (59, &few, 1),
+        (30, &few, 0), // nobody looked: this is what sampling means
+        (30, &all, 1),
+    ] {
+        let mut arguments = arguments.to_vec();
+        arguments.extend_from_slice(&["--read-back", "0"]);
+        let (code, report, errors) = against(Wrong::Late(late), 0, &arguments);
+        assert_eq!(code, expected, "{late}: {errors}{report:#}");
+        assert_eq!(report["runs"][0]["checks"]["failures"]["count"], expected);
+    }
+}
+
+#[test]
+fn refusals_are_errors_but_not_failures() {
+    let (code, report, errors) = against(Wrong::Busy, 3, &SMALL);
+    assert_eq!((code, errors.as_str()), (0, ""), "{report:#}");
+    let run = &report["runs"][0];
+    let refused = &run["errors"]["status 503"];
+    assert_eq!(refused["count"].as_u64().unwrap() + run["entries"].as_u64().unwrap(), 60);
+    assert_eq!(refused["example"], r#"{"code":503,"message":"later"}"#);
+}
+
+#[test]
+fn a_server_without_good_answers_fails() {
+    let (code, report, errors) = against(Wrong::Refuses, 3, &SMALL);
+    assert_eq!((code, errors.as_str()), (1, "loadtest: FAILED\n"), "{report:#}");
+    let hanging = ["write", "-n", "2", "--warm-up", "0", "-c", "1"];
+    let (code, report, _) = against(Wrong::Hangs, 3, &hanging);
+    assert_eq!((code, &report["runs"][0]["errors"]["timeout"]["count"]), (1, &2.into()));
+}
+
+#[test]
+fn reading() {
+    let read = ["read", "-n", "50", "--warm-up", "3", "-c", "2", "--check-every=5"];
+    for by in ["index", "uuid", "both"] {
+        let mut arguments = read.to_vec();
+        arguments.extend_from_slice(&["--by", by]);
+        let (code, report, errors) = against(Wrong::Nothing, 9, &arguments);
+        assert_eq!((code, errors.as_str()), (0, ""), "{report:#}");
+        assert_eq!(report["mode"], "read");
+        assert_eq!(report["runs"][0]["entries"], 50);
+    }
+    for (wrong, by) in [(Wrong::ReadBack, "index"), (Wrong::ReadBack, "both"), (Wrong::Set, "uuid")]
+    {
+        let mut arguments = read.to_vec();
+        arguments.extend_from_slice(&["--by", by]);
+        let (code, _, errors) = against(wrong, 9, &arguments);
+        assert_eq!(code, 1, "{wrong:?} {by}: {errors}");
+    }
+    let (code, _, errors) = against(Wrong::Nothing, 0, &read);
+    assert_eq!((code, errors.as_str()), (2, "loadtest: read: the log holds no entry\n"));
+}
+
+#[test]
+fn what_cannot_be_run_is_refused() {
+    for (arguments, why) in [
+        (&["write", "http://192.0.2.1:3000"][..], "--i-own-this-server"),
+        (&["write", "https://127.0.0.1:3000"], "no TLS"),
+        (&["write", "--count", "0"], "--count must be from 1"),
+        (&["write", "--duration", "0"], "a duration must be from"),
+        (&["write", "http://127.0.0.1:1"], "cannot connect"),
+        (&["write", "--check", "none"], "is not a sampling"),
+    ] {
+        let output = loadtest(arguments);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
+        assert!(errors.contains(why), "{arguments:?}: {errors}");
+    }
+    let url = format!("http://{}", start(Wrong::Nothing, 0));
+    let output = loadtest(&["write", &url, "--server-pid", "4294967295", "-n", "1"]);
+    assert_eq!(output.status.code(), Some(2));
+}
