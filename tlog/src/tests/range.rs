@@ -75,6 +75,8 @@ fn an_edge_has_one_node_for_each_bit_of_the_size() {
     assert_eq!(RightEdge::new(TreeSize(7), edge.nodes().to_vec()), Ok(edge.clone()));
     let error = EdgeError::NodeCount { size: TreeSize(8), wanted: 1, given: 3 };
     assert_eq!(RightEdge::new(TreeSize(8), edge.nodes().to_vec()), Err(error));
+    let error = EdgeError::NodeCount { size: TreeSize(15), wanted: 4, given: 3 };
+    assert_eq!(RightEdge::new(TreeSize(15), edge.nodes().to_vec()), Err(error));
 }
 
 #[test]
@@ -96,8 +98,9 @@ fn an_edge_is_not_rebuilt_from_wrong_answers() {
         long[place].push(NodeHash::from_bytes([0; 32]));
         assert_eq!(RightEdge::from_hashes(n, &long), Err(EdgeError::Answers { size: n }));
     }
-    let missing = RightEdge::from_hashes(n, &answers[1..]);
-    assert_eq!(missing, Err(EdgeError::Answers { size: n }));
+    for missing in [&answers[1..], &answers[..2], &[]] {
+        assert_eq!(RightEdge::from_hashes(n, missing), Err(EdgeError::Answers { size: n }));
+    }
 }
 
 /// Grows a log batch by batch and checks what each batch says of some of its leaves.
