@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use ::rocksdb::{DB, statistics::Ticker};
+
 use super::*;
 use crate::{CommitError, StoredCheckpoint};
 
@@ -119,6 +121,30 @@ async fn damage_before_the_last_record_is_refused() {
             );
         }
         fs::remove_dir_all(&bent).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_commit_is_one_sync_and_a_publication_none() {
+    let place = tempfile::tempdir().unwrap();
+    let mut engine = options::engine(&create());
+    engine.enable_statistics();
+    let db = DB::open_cf_with_opts(&engine, place.path(), options::families(&create())).unwrap();
+    let store = RocksStore::new(db, place.path(), false);
+    let syncs = || engine.get_ticker_count(Ticker::WalFileSynced);
+    let before = syncs();
+    let log = log_of(&store).await;
+    assert_eq!(syncs() - before, 1, "making a log");
+    for commits in 1..=3 {
+        let size = add_one(&*log, BYTES).await.size;
+        assert_eq!(syncs() - before, 1 + commits);
+        log.publish(StoredCheckpoint {
+            size,
+            note: String::new(),
+        })
+        .await
+        .unwrap();
+        assert_eq!(syncs() - before, 1 + commits);
     }
 }
 
