@@ -3,13 +3,10 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use ::rocksdb::{DB, Error, IteratorMode, Options as Engine};
+use ::rocksdb::{DB, DBRecoveryMode, Error, ErrorKind, IteratorMode, Options as Engine};
 
-use super::{Options, corrupt, failure, keys, options};
+use super::{Options, corrupt, failure, keys, options, wal};
 use crate::StorageError;
-
-/// Openings for reading that are tried while the writer moves files about.
-const READ_ATTEMPTS: u32 = 3;
 
 pub(super) fn for_writing(path: &Path, options: &Options) -> Result<DB, StorageError> {
     if exists(path) {
@@ -19,9 +16,9 @@ pub(super) fn for_writing(path: &Path, options: &Options) -> Result<DB, StorageE
     } else {
         return Err(missing(path));
     }
-    let engine = options::engine(options);
-    let db = DB::open_cf_with_opts(&engine, path, options::families(options))
-        .map_err(|error| opening_failed(error, path))?;
+    let db = recover(path, options::engine(options), |engine| {
+        DB::open_cf_with_opts(engine, path, options::families(options))
+    })?;
     if db.get(keys::FORMAT_KEY).map_err(failure)?.is_none() && is_empty(&db)? {
         // New, or the process that made it died before this line.
         let version = keys::FORMAT_VERSION.to_be_bytes();
@@ -38,20 +35,42 @@ pub(super) fn for_reading(path: &Path) -> Result<DB, StorageError> {
     }
     check_families(path)?;
     let options = Options::default();
-    let mut attempt = 1;
-    loop {
-        let engine = options::read_only(&options);
-        let families = options::families(&options);
-        match DB::open_cf_with_opts_for_read_only(&engine, path, families, false) {
-            Ok(db) => {
-                check_version(&db, path)?;
-                return Ok(db);
-            }
-            // A file that was named a moment ago may be merged into another one by now.
-            Err(_) if attempt < READ_ATTEMPTS => attempt += 1,
-            Err(error) => return Err(opening_failed(error, path)),
-        }
+    let open = || {
+        recover(path, options::read_only(&options), |engine| {
+            let families = options::families(&options);
+            DB::open_cf_with_opts_for_read_only(engine, path, families, false)
+        })
+    };
+    // A file that was named a moment ago may be merged into another one by now.
+    let db = open().or_else(|_| open()).or_else(|_| open())?;
+    check_version(&db, path)?;
+    Ok(db)
+}
+
+/// Opens with a clean write-ahead log, or with one whose end is torn.
+///
+/// RocksDB's recovery modes each fail us in one way. `AbsoluteConsistency` refuses a torn end, which
+/// a power cut may leave. `TolerateCorruptedTailRecords` accepts an end that is cut short, but not
+/// one with zeros in it; and a wrong length near the end makes it drop synced records in silence.
+/// `PointInTime` accepts any end, and drops in silence all that follows a damaged record. So: the
+/// strict one first; when it refuses, look whether anything that was acknowledged follows the bad
+/// spot; and only when nothing does, let `PointInTime` drop the end.
+fn recover(
+    path: &Path,
+    mut engine: Engine,
+    open: impl Fn(&Engine) -> Result<DB, Error>,
+) -> Result<DB, StorageError> {
+    let refusal = match open(&engine) {
+        Err(error) if error.kind() == ErrorKind::Corruption => error,
+        other => return other.map_err(|error| opening_failed(error, path)),
+    };
+    if wal::is_damaged(path).map_err(|error| StorageError::Engine(error.into()))? {
+        return Err(corrupt(format!(
+            "{refusal} (whole records follow: this is not a torn end)"
+        )));
     }
+    engine.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    open(&engine).map_err(|error| opening_failed(error, path))
 }
 
 /// `CURRENT` names the manifest; RocksDB writes it when the directory is a store.

@@ -31,7 +31,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             create_if_missing: false,
-            write_buffer_bytes: 16 * MIB,
+            write_buffer_bytes: 8 * MIB,
             cache_bytes: 16 * MIB,
             open_files_max: 512,
         }
@@ -46,7 +46,7 @@ pub(super) fn engine(options: &Options) -> Engine {
 
     // Not lost, not silently wrong.
     engine.set_paranoid_checks(true);
-    engine.set_wal_recovery_mode(RECOVERY);
+    engine.set_wal_recovery_mode(DBRecoveryMode::AbsoluteConsistency); // see `open::recover`
     engine.set_track_and_verify_wals_in_manifest(true); // a synced log that is gone or short shows
 
     // Bounded memory, and a short log to read again. One bound for all families: the first to fill
@@ -66,17 +66,6 @@ pub(super) fn engine(options: &Options) -> Engine {
     engine.set_max_log_file_size(MIB);
     engine
 }
-
-/// What to make of a write-ahead log that does not end cleanly.
-///
-/// A commit is acknowledged after its sync, so what a power cut tears is a tail that nobody was
-/// told of: a record that ends before its length does, because file systems put the new size of a
-/// file on the disk after the bytes. Opening must get over that, so `AbsoluteConsistency` is out. A
-/// record that is all there and whose checksum is wrong is something else: a disk that lost synced
-/// bytes. `PointInTime`, the engine's default, would drop that record and every later one, and the
-/// log would open with an older head and sign a fork. This mode accepts the short tail and refuses
-/// the rest.
-const RECOVERY: DBRecoveryMode = DBRecoveryMode::TolerateCorruptedTailRecords;
 
 /// Settings for looking on while another process may be writing.
 pub(super) fn read_only(options: &Options) -> Engine {
@@ -122,8 +111,10 @@ fn family(name: &str, options: &Options, cache: &Cache) -> Engine {
         // Canonical bodies are base64 and hexadecimal text.
         _ => DBCompressionType::Zstd,
     });
-    // One family alone may not fill the common buffer: flushing it would stop the others.
+    // One family alone may not fill the common buffer, and the next buffer takes writes while two
+    // others are on their way to the disk.
     family.set_write_buffer_size(options.write_buffer_bytes / 2);
+    family.set_max_write_buffer_number(4);
     // Level 1 as large as the few small files that go into it, not the default 256 MiB: a merge of
     // random keys rewrites all of level 1.
     family.set_max_bytes_for_level_base(64 * MIB as u64);
