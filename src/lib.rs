@@ -1,0 +1,17 @@
+//! Cairn: a transparency log server that takes the place of a whole Rekor deployment.
+//!
+//! The rooms, in the order in which an entry walks through them; `ARCHITECTURE.md` has the drawing.
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod config;
+pub mod frontend;
+pub mod log;
+pub mod shards;
+pub mod admission;
+pub mod sequencer;
+pub mod publisher;
+pub mod reader;
+pub mod clock;
+pub mod limits;
+pub mod telemetry;

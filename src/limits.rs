@@ -1,0 +1,33 @@
+//! Every cap of the server in one place, and how they relate.
+
+use std::time::Duration;
+
+/// Entries that may wait for the sequencer. Beyond it a writer is told to come back later.
+pub const QUEUE_ENTRIES_MAX: usize = 8192;
+
+/// Entries in one commit. Bounds the time of a commit and the memory of a batch.
+pub const BATCH_ENTRIES_MAX: usize = 4096;
+
+/// Bytes of canonical bodies and attestations in one commit.
+pub const BATCH_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes of one canonical body. Rekor's back end refuses larger ones too (4 MiB gRPC messages).
+pub const LEAF_BYTES_MAX: usize = 4 << 20;
+
+/// Integrated heads that may wait for the publisher.
+pub const UNPUBLISHED_HEADS_MAX: usize = 16;
+
+/// Published checkpoints that are kept at hand for writers that wake up late.
+pub const RECENT_CHECKPOINTS_MAX: usize = 64;
+
+/// How long a writer waits for its entry to be published. Below the 30 s of Rekor's write timeout.
+pub const PUBLISH_WAIT_MAX: Duration = Duration::from_secs(25);
+
+/// Tiles (8 KiB each) that a reader keeps in memory.
+pub const CACHED_TILES_MAX: usize = 1024;
+
+/// Answers to one search. Rekor has no bound; a larger set is cut, oldest first.
+pub const SEARCH_HITS_MAX: usize = 10_000;
+
+const _: () = assert!(BATCH_ENTRIES_MAX <= QUEUE_ENTRIES_MAX);
+const _: () = assert!(LEAF_BYTES_MAX <= BATCH_BYTES_MAX);

@@ -1,0 +1,408 @@
+//! The hall: one Rekor v1 log, its whole write path on one screen, and its reads. Start here.
+//!
+//! Only the hall calls the rooms; the rooms do not know each other.
+
+use std::sync::Arc;
+
+use storage::TreeId;
+use tlog::{ConsistencyProof, InclusionProof, LeafHash, LogIndex, RootHash, TreeHead, TreeSize};
+use tokio::time::timeout;
+
+use crate::admission::{self, Policy, Proposal, Rejection};
+use crate::limits::PUBLISH_WAIT_MAX;
+use crate::publisher::signer::{SignError, public_key_pem};
+use crate::publisher::{NotPublishing, Publisher, SignedCheckpoint};
+use crate::reader::{ReadError, Reader, View};
+use crate::sequencer::{AddError, Placement, Sequencer};
+use crate::shards::{EntryId, ShardMap, VirtualIndex};
+
+/// A log: its shards, and the rooms that write to the active one.
+pub struct Log {
+    policy: Policy,
+    sequencer: Sequencer,
+    shards: Vec<Shard>, // frozen ones first; the last one is active
+    map: ShardMap,
+}
+
+/// One tree of the log: how it is read and under whose key.
+pub struct Shard {
+    tree_id: TreeId,
+    reader: Reader,
+    publisher: Publisher,
+}
+
+impl Shard {
+    /// The shard behind these rooms.
+    pub fn new(tree_id: TreeId, reader: Reader, publisher: Publisher) -> Self {
+        Self { tree_id, reader, publisher }
+    }
+}
+
+/// An entry that is in the log and published, with all that proves it.
+#[derive(Clone, Debug)]
+pub struct LoggedEntry {
+    /// Its name.
+    pub id: EntryId,
+    /// SHA-256 of the SPKI DER of the key that signed for it.
+    pub log_id: [u8; 32],
+    /// The canonical body.
+    pub body: Vec<u8>,
+    /// Seconds since 1970.
+    pub integrated_time: i64,
+    /// Its index over all shards; the index in its own tree is `proof.index`.
+    pub virtual_index: VirtualIndex,
+    /// That the checkpoint's tree holds it.
+    pub proof: InclusionProof,
+    /// The checkpoint that the proof leads to.
+    pub checkpoint: Arc<SignedCheckpoint>,
+    /// The SET: the log's signature over body, time, log ID and virtual index.
+    pub signed_entry_timestamp: Vec<u8>,
+    /// What is stored beside it; never in the answer to a creation.
+    pub attestation: Option<Vec<u8>>,
+}
+
+/// Why an entry was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateEntryError {
+    /// The entry itself is not acceptable.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The same body is in the log, published, under this name.
+    #[error("an equivalent entry already exists in the transparency log with UUID {0}")]
+    Duplicate(EntryId),
+    /// Too much is waiting: nothing was written, try again.
+    #[error("too many entries are waiting to be logged; try again later")]
+    Pushback,
+    /// It took too long; the entry may be in the log, sending it again is harmless.
+    #[error("the entry was not published in time")]
+    TimedOut,
+    /// The log has stopped; whether the entry is in it is unknown, sending it again is harmless.
+    #[error("{0}")]
+    Stopped(Arc<str>),
+    /// The key did not sign; the entry is in the log.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// A proof could not be made; the entry is in the log.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// Why an entry could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum GetEntryError {
+    /// The store failed.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The key did not sign.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+}
+
+/// Why there is no consistency proof.
+#[derive(Debug, thiserror::Error)]
+pub enum ProofRequestError {
+    /// The first size is beyond the last.
+    #[error("firstSize({first}) must be less than lastSize({last})")]
+    FirstBeyondLast {
+        /// As asked.
+        first: u64,
+        /// As asked.
+        last: u64,
+    },
+    /// The last size is beyond what is published.
+    #[error(
+        "the tree size requested({requested}) was greater than what is currently observable({size})"
+    )]
+    BeyondTree {
+        /// As asked.
+        requested: u64,
+        /// What is published.
+        size: u64,
+    },
+    /// No shard has this tree ID.
+    #[error("no log range found for tree ID {0}")]
+    UnknownTree(TreeId),
+    /// The store failed.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// One shard as `GET /api/v1/log` shows it.
+#[derive(Clone, Debug)]
+pub struct ShardInfo {
+    /// The tree.
+    pub tree_id: TreeId,
+    /// Its newest published checkpoint.
+    pub checkpoint: Arc<SignedCheckpoint>,
+}
+
+/// All shards of the log.
+#[derive(Clone, Debug)]
+pub struct LogInfo {
+    /// The one that grows.
+    pub active: ShardInfo,
+    /// The others, oldest first.
+    pub inactive: Vec<ShardInfo>,
+}
+
+/// Whether the log does its work.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// The published head.
+    pub head: TreeHead,
+    /// Why entries are not written, if so.
+    pub not_writing: Option<Arc<str>>,
+    /// Why checkpoints are not published, if so.
+    pub not_publishing: Option<Arc<str>>,
+}
+
+impl Log {
+    /// A log with an active shard behind frozen ones, oldest first.
+    pub fn new(policy: Policy, sequencer: Sequencer, frozen: Vec<Shard>, active: Shard) -> Self {
+        let map = ShardMap::new(frozen.iter().map(|shard| shard.head().size).collect());
+        let mut shards = frozen;
+        shards.push(active);
+        Self { policy, sequencer, shards, map }
+    }
+
+    /// The whole write path: admit, integrate, wait until it is published, prove, promise.
+    ///
+    /// When it returns, the entry is durable and visible. Dropping the future does not undo it.
+    ///
+    /// # Errors
+    /// As [`CreateEntryError`] says.
+    pub async fn create_entry(&self, proposal: Proposal) -> Result<LoggedEntry, CreateEntryError> {
+        let shard = self.active();
+        let entry = admission::admit(&proposal, &self.policy)?;
+        let (leaf_hash, body) = (entry.leaf_hash(), entry.body().to_vec());
+        let id = EntryId { tree_id: shard.tree_id, leaf_hash };
+
+        let published = async {
+            let placed = match self.sequencer.add(entry).await? {
+                Placement::Integrated(placed) => placed,
+                Placement::Duplicate(index) => {
+                    // Answered only when the first copy can be read (contract §12.2, F3).
+                    shard.publisher.covering(TreeSize(index.0 + 1)).await?;
+                    return Err(CreateEntryError::Duplicate(id));
+                }
+            };
+            let checkpoint = shard.publisher.covering(placed.head().size).await?;
+            Ok((placed, checkpoint))
+        };
+        let in_time = timeout(PUBLISH_WAIT_MAX, published).await;
+        let (placed, checkpoint) = in_time.map_err(|_| CreateEntryError::TimedOut)??;
+
+        let proof = match placed.inclusion_proof() {
+            Some(proof) if placed.head() == checkpoint.head => proof,
+            // This writer woke up so late that its own checkpoint is not at hand any more.
+            _ => shard.reader.at(checkpoint.head).inclusion_proof(placed.index).await?,
+        };
+        let virtual_index = self.map.virtual_index(self.shards.len() - 1, placed.index);
+        let core = shard.publisher.core();
+        let integrated_time = placed.integrated_time;
+        let signed_entry_timestamp =
+            core.entry_timestamp(&body, integrated_time, LogIndex(virtual_index.0))?;
+        Ok(LoggedEntry {
+            id,
+            log_id: core.log_id(),
+            body,
+            integrated_time,
+            virtual_index,
+            proof,
+            checkpoint,
+            signed_entry_timestamp,
+            attestation: None,
+        })
+    }
+
+    /// The entry at an index over all shards; `None` when there is none yet.
+    pub async fn entry_by_index(
+        &self,
+        index: VirtualIndex,
+    ) -> Result<Option<LoggedEntry>, GetEntryError> {
+        let (shard, index) = self.map.resolve(index);
+        self.logged_entry(shard, index).await
+    }
+
+    /// The entry of this name; `None` when its tree does not hold it, or is none of ours.
+    pub async fn entry_by_id(&self, id: &EntryId) -> Result<Option<LoggedEntry>, GetEntryError> {
+        let Some(shard) = self.shards.iter().position(|shard| shard.tree_id == id.tree_id) else {
+            return Ok(None);
+        };
+        self.entry_of_shard(shard, id.leaf_hash).await
+    }
+
+    /// The entries with this leaf hash: the active shard's first, then the frozen ones', oldest first.
+    pub async fn entries_by_leaf(&self, leaf: LeafHash) -> Result<Vec<LoggedEntry>, GetEntryError> {
+        let active = self.shards.len() - 1;
+        let mut found = Vec::new();
+        for shard in std::iter::once(active).chain(0..active) {
+            found.extend(self.entry_of_shard(shard, leaf).await?);
+        }
+        Ok(found)
+    }
+
+    /// The leaf hash that a proposal would have, its signature verified (contract §8.2).
+    pub fn leaf_hash_of(&self, proposal: &Proposal) -> Result<LeafHash, Rejection> {
+        admission::leaf_hash_of(proposal, &self.policy)
+    }
+
+    /// The names of the published entries that carry an index key, over all shards.
+    pub async fn search(&self, index_key: &str) -> Result<Vec<EntryId>, ReadError> {
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            let view = shard.view();
+            for index in view.search(index_key).await? {
+                if let Some(leaf_hash) = view.leaf_hash(index).await? {
+                    found.push(EntryId { tree_id: shard.tree_id, leaf_hash });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The newest published checkpoint of every shard.
+    pub fn info(&self) -> LogInfo {
+        let info = |shard: &Shard| ShardInfo {
+            tree_id: shard.tree_id,
+            checkpoint: shard.publisher.newest(),
+        };
+        let (_, frozen) = self.split();
+        LogInfo { active: info(self.active()), inactive: frozen.iter().map(info).collect() }
+    }
+
+    /// The public key of a shard (the active one when none is named), SPKI in PEM.
+    pub fn public_key_pem(&self, tree_id: Option<TreeId>) -> Option<String> {
+        self.shard(tree_id).map(|shard| public_key_pem(shard.publisher.core().public_key()))
+    }
+
+    /// The proof between two sizes of a shard, and the shard's current root hash.
+    ///
+    /// # Errors
+    /// As [`ProofRequestError`] says.
+    pub async fn consistency_proof(
+        &self,
+        tree_id: Option<TreeId>,
+        first: u64,
+        last: u64,
+    ) -> Result<(ConsistencyProof, RootHash), ProofRequestError> {
+        let shard = match tree_id {
+            None => self.active(),
+            Some(id) => self.shard(tree_id).ok_or(ProofRequestError::UnknownTree(id))?,
+        };
+        if first > last {
+            return Err(ProofRequestError::FirstBeyondLast { first, last });
+        }
+        let head = shard.head();
+        if last > head.size.0 {
+            return Err(ProofRequestError::BeyondTree { requested: last, size: head.size.0 });
+        }
+        let view = shard.reader.at(head);
+        let proof = view.consistency_proof(TreeSize(first), TreeSize(last)).await?;
+        Ok((proof, head.root))
+    }
+
+    /// Whether the log writes and publishes.
+    pub fn health(&self) -> Health {
+        let shard = self.active();
+        Health {
+            head: shard.head(),
+            not_writing: self.sequencer.stopped(),
+            not_publishing: shard.publisher.stopped(),
+        }
+    }
+
+    async fn entry_of_shard(
+        &self,
+        shard: usize,
+        leaf: LeafHash,
+    ) -> Result<Option<LoggedEntry>, GetEntryError> {
+        let Some(index) = self.shards[shard].view().index_of(leaf).await? else { return Ok(None) };
+        self.logged_entry(shard, index).await
+    }
+
+    async fn logged_entry(
+        &self,
+        number: usize,
+        index: LogIndex,
+    ) -> Result<Option<LoggedEntry>, GetEntryError> {
+        let shard = &self.shards[number];
+        let checkpoint = shard.publisher.newest();
+        let view = shard.reader.at(checkpoint.head);
+        let Some(entry) = view.entry(index).await? else { return Ok(None) };
+        let leaf_hash = tlog::hash_leaf(&entry.body);
+        let id = EntryId { tree_id: shard.tree_id, leaf_hash };
+        let proof = view.inclusion_proof(index).await?;
+        let attestation = attestation_of(&view, &entry.body, leaf_hash).await?;
+        let virtual_index = self.map.virtual_index(number, index);
+        let core = shard.publisher.core();
+        let signed_entry_timestamp =
+            core.entry_timestamp(&entry.body, entry.integrated_time, LogIndex(virtual_index.0))?;
+        Ok(Some(LoggedEntry {
+            id,
+            log_id: core.log_id(),
+            body: entry.body,
+            integrated_time: entry.integrated_time,
+            virtual_index,
+            proof,
+            checkpoint,
+            signed_entry_timestamp,
+            attestation,
+        }))
+    }
+
+    fn active(&self) -> &Shard {
+        self.split().0
+    }
+
+    fn split(&self) -> (&Shard, &[Shard]) {
+        #[expect(clippy::expect_used, reason = "`new` puts the active shard in last")]
+        self.shards.split_last().expect("a log has an active shard")
+    }
+
+    fn shard(&self, tree_id: Option<TreeId>) -> Option<&Shard> {
+        match tree_id {
+            None => Some(self.active()),
+            Some(id) => self.shards.iter().find(|shard| shard.tree_id == id),
+        }
+    }
+}
+
+impl Shard {
+    fn head(&self) -> TreeHead {
+        self.publisher.newest().head
+    }
+
+    fn view(&self) -> View<'_> {
+        self.reader.at(self.head())
+    }
+}
+
+/// The attestation of an entry: under the key that its kind names, else under its leaf hash, as
+/// Rekor 0.6 and older stored it (contract §8.3).
+async fn attestation_of(
+    view: &View<'_>,
+    body: &[u8],
+    leaf_hash: LeafHash,
+) -> Result<Option<Vec<u8>>, ReadError> {
+    let Some(key) = admission::attestation_key(body) else { return Ok(None) };
+    if let Some(found) = view.attestation(&key).await? {
+        return Ok(Some(found));
+    }
+    view.attestation(&leaf_hash.to_string()).await
+}
+
+impl From<AddError> for CreateEntryError {
+    fn from(error: AddError) -> Self {
+        match error {
+            AddError::Pushback => Self::Pushback,
+            AddError::Stopped(why) => Self::Stopped(why),
+        }
+    }
+}
+
+impl From<NotPublishing> for CreateEntryError {
+    fn from(NotPublishing(why): NotPublishing) -> Self {
+        Self::Stopped(why)
+    }
+}

@@ -1,0 +1,175 @@
+//! What the world may see: durable head → sign → guard → publish → wake the writers it covers.
+//!
+//! The publisher signs only heads that storage gives back as durable, one after the other, never a
+//! smaller one. It integrates nothing.
+
+pub mod core;
+mod guard;
+pub mod signer;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use storage::{LogStore, StorageError, StoredCheckpoint};
+use tlog::{TreeHead, TreeSize};
+use tokio::sync::{mpsc, watch};
+
+use crate::limits::RECENT_CHECKPOINTS_MAX;
+use crate::telemetry::Metrics;
+
+pub use core::{SignedCheckpoint, SigningCore};
+pub use guard::{GuardError, HeadGuard};
+use signer::SignError;
+
+/// A head was not published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The key did not sign.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The guard file could not be written.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// What is stored is not what was said to be durable.
+    #[error("the store's head has size {stored}, {claimed} was said to be durable")]
+    NotDurable {
+        /// Size of the stored head.
+        stored: TreeSize,
+        /// Size that the sequencer named.
+        claimed: TreeSize,
+    },
+}
+
+/// Nothing is published any more.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the log has stopped publishing: {0}")]
+pub struct NotPublishing(pub Arc<str>);
+
+/// The newest checkpoints, oldest first; never empty.
+type Recent = VecDeque<Arc<SignedCheckpoint>>;
+
+#[derive(Clone)]
+struct State {
+    recent: Recent,
+    stopped: Option<Arc<str>>,
+}
+
+/// The view on what is published; cheap to clone.
+#[derive(Clone)]
+pub struct Publisher {
+    core: Arc<SigningCore>,
+    state: watch::Receiver<State>,
+}
+
+impl Publisher {
+    /// Publishes the stored head, then every head that comes, until the sequencer is gone.
+    ///
+    /// # Errors
+    /// As [`PublishError`] says, when the first head cannot be published.
+    pub async fn start(
+        core: Arc<SigningCore>,
+        store: Arc<dyn LogStore>,
+        guard: Option<HeadGuard>,
+        heads: mpsc::Receiver<TreeHead>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, PublishError> {
+        let press = Press { core: core.clone(), store: store.clone(), guard, metrics };
+        let first = press.publish(store.head().await?).await?;
+        let state = State { recent: Recent::from([first]), stopped: None };
+        let (sender, state) = watch::channel(state);
+        tokio::spawn(press.run(heads, sender));
+        Ok(Self { core, state })
+    }
+
+    /// The newest published checkpoint.
+    pub fn newest(&self) -> Arc<SignedCheckpoint> {
+        newest(&self.state.borrow().recent)
+    }
+
+    /// Waits for a checkpoint that covers `size` leaves: the smallest such that is still at hand.
+    ///
+    /// # Errors
+    /// [`NotPublishing`] when there will be none.
+    pub async fn covering(&self, size: TreeSize) -> Result<Arc<SignedCheckpoint>, NotPublishing> {
+        let mut state = self.state.clone();
+        let covers = |state: &State| state.stopped.is_some() || newest(&state.recent).head.size >= size;
+        let state = state.wait_for(covers).await;
+        let state = state.map_err(|_| NotPublishing("it is shutting down".into()))?;
+        if let Some(found) = state.recent.iter().find(|published| published.head.size >= size) {
+            return Ok(found.clone());
+        }
+        Err(NotPublishing(state.stopped.clone().unwrap_or_else(|| "no reason is known".into())))
+    }
+
+    /// The reason why nothing is published any more, if that is so.
+    pub fn stopped(&self) -> Option<Arc<str>> {
+        self.state.borrow().stopped.clone()
+    }
+
+    /// The log's signing core.
+    pub fn core(&self) -> &SigningCore {
+        &self.core
+    }
+}
+
+fn newest(recent: &Recent) -> Arc<SignedCheckpoint> {
+    // `Publisher::start` puts the first one in, and `Press::run` removes none but the oldest of many.
+    #[expect(clippy::expect_used, reason = "never empty, see above")]
+    recent.back().expect("at least one checkpoint is published").clone()
+}
+
+struct Press {
+    core: Arc<SigningCore>,
+    store: Arc<dyn LogStore>,
+    guard: Option<HeadGuard>,
+    metrics: Arc<Metrics>,
+}
+
+impl Press {
+    async fn run(self, mut heads: mpsc::Receiver<TreeHead>, state: watch::Sender<State>) {
+        while let Some(head) = heads.recv().await {
+            match self.publish(head).await {
+                Ok(published) => state.send_modify(|state| {
+                    state.recent.push_back(published);
+                    if state.recent.len() > RECENT_CHECKPOINTS_MAX {
+                        state.recent.pop_front();
+                    }
+                }),
+                Err(error) => {
+                    tracing::error!(%error, "the log stops publishing; start it again to recover");
+                    state.send_modify(|state| state.stopped = Some(error.to_string().into()));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The steps between a durable head and a visible one.
+    async fn publish(&self, head: TreeHead) -> Result<Arc<SignedCheckpoint>, PublishError> {
+        let stored = self.store.head().await?;
+        if stored.size < head.size || (stored.size == head.size && stored.root != head.root) {
+            return Err(PublishError::NotDurable { stored: stored.size, claimed: head.size });
+        }
+        // A crash from here on: the head is durable and nobody has seen a signature over it; the
+        // start signs it again, with the same size and root.
+        let timer = self.metrics.sign_seconds.start_timer();
+        let signed = self.core.checkpoint(head)?;
+        timer.observe_duration();
+        // The guard remembers the checkpoint before anybody sees it, so that a restored older copy
+        // of the store is always noticed.
+        if let Some(guard) = &self.guard {
+            guard.remember(&signed).await?;
+        }
+        let note = signed.note.to_string();
+        self.store.publish(StoredCheckpoint { size: head.size, note }).await?;
+        // A crash from here on: the checkpoint may have been seen; the store and the guard know it.
+        self.metrics.published(head.size.0);
+        Ok(Arc::new(signed))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! The single writer: queue → batch → integrate → commit.
+//!
+//! Batching is natural: while one batch is being synced the next one gathers in the queue. There is
+//! no timer; a lone entry waits for one sync, a thousand entries share one.
+//! What is inside a leaf is of no concern here.
+
+mod integrate;
+mod queue;
+
+use std::sync::Arc;
+
+use storage::{CommitError, LogStore};
+use tlog::{Extension, InclusionProof, LogIndex, RightEdge, TreeHead};
+use tokio::sync::{mpsc, watch};
+
+use crate::admission::AdmittedEntry;
+use crate::clock::UnixSeconds;
+use crate::limits::{QUEUE_ENTRIES_MAX, UNPUBLISHED_HEADS_MAX};
+use crate::telemetry::Metrics;
+
+use integrate::{Integration, integrate};
+use queue::{Submission, take_batch};
+
+/// Why an entry was not placed in the log.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AddError {
+    /// The queue is full: nothing was written, try again later.
+    #[error("the log is busy: {QUEUE_ENTRIES_MAX} entries are waiting")]
+    Pushback,
+    /// The log has stopped writing; the entry may or may not be in it.
+    #[error("the log has stopped writing: {0}")]
+    Stopped(Arc<str>),
+}
+
+/// Where an entry stands: durable, not yet published.
+#[derive(Clone, Debug)]
+pub enum Placement {
+    /// It is new.
+    Integrated(Integrated),
+    /// The same body stands in this tree already.
+    Duplicate(LogIndex),
+}
+
+/// A new entry's place in the log.
+#[derive(Clone, Debug)]
+pub struct Integrated {
+    /// Its index in this tree.
+    pub index: LogIndex,
+    /// Seconds since 1970.
+    pub integrated_time: i64,
+    growth: Arc<Extension>,
+}
+
+impl Integrated {
+    /// The head of the tree that the entry's batch made.
+    pub fn head(&self) -> TreeHead {
+        self.growth.head()
+    }
+
+    /// The proof that [`head`](Self::head) holds the entry, made from memory.
+    pub fn inclusion_proof(&self) -> Option<InclusionProof> {
+        self.growth.inclusion_proof(self.index)
+    }
+}
+
+/// The door to the single writer; cheap to clone.
+#[derive(Clone)]
+pub struct Sequencer {
+    queue: mpsc::Sender<Submission>,
+    stopped: watch::Receiver<Option<Arc<str>>>,
+}
+
+impl Sequencer {
+    /// Starts the writer on a log whose right edge is `edge`.
+    ///
+    /// Gives the door, and the heads in the order in which they become durable. The writer ends
+    /// when every door is closed and the queue is empty, or at the first commit that fails.
+    pub fn start(
+        store: Arc<dyn LogStore>,
+        edge: RightEdge,
+        now: UnixSeconds,
+        metrics: Arc<Metrics>,
+    ) -> (Self, mpsc::Receiver<TreeHead>) {
+        let (queue, submissions) = mpsc::channel(QUEUE_ENTRIES_MAX);
+        let (heads, integrated) = mpsc::channel(UNPUBLISHED_HEADS_MAX);
+        let (stop, stopped) = watch::channel(None);
+        let writer = Writer { store, edge, submissions, heads, now, last_time: 0, stop, metrics };
+        tokio::spawn(writer.run());
+        (Self { queue, stopped }, integrated)
+    }
+
+    /// Puts an entry into the queue and waits until it is durable.
+    ///
+    /// Dropping the future does not take the entry back.
+    pub async fn add(&self, entry: AdmittedEntry) -> Result<Placement, AddError> {
+        let (submission, placed) = Submission::new(entry);
+        match self.queue.try_send(submission) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => return Err(AddError::Pushback),
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(self.why_stopped()),
+        }
+        placed.await.map_err(|_| self.why_stopped())
+    }
+
+    /// The reason why nothing is written any more, if that is so.
+    pub fn stopped(&self) -> Option<Arc<str>> {
+        self.stopped.borrow().clone()
+    }
+
+    /// Entries that wait for the writer.
+    pub fn queue_depth(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    fn why_stopped(&self) -> AddError {
+        AddError::Stopped(self.stopped().unwrap_or_else(|| "it is shutting down".into()))
+    }
+}
+
+struct Writer {
+    store: Arc<dyn LogStore>,
+    edge: RightEdge, // owned by `sequence` alone
+    submissions: mpsc::Receiver<Submission>,
+    heads: mpsc::Sender<TreeHead>,
+    now: UnixSeconds,
+    last_time: i64,
+    stop: watch::Sender<Option<Arc<str>>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Writer {
+    async fn run(mut self) {
+        while let Some(batch) = take_batch(&mut self.submissions).await {
+            self.metrics.queue_depth.set(count(self.submissions.len()));
+            if self.sequence(batch).await.is_err() {
+                return; // what is stored is unknown: only a start from the stored head can tell
+            }
+        }
+    }
+
+    /// One batch, from the queue to the disk. The durable step is the commit, and only that.
+    async fn sequence(&mut self, batch: Vec<Submission>) -> Result<(), CommitError> {
+        let leaves: Vec<_> = batch.iter().map(Submission::leaf_hash).collect();
+        let known = self.store.indices_of(&leaves).await;
+        let known = known.map_err(|error| self.halt(error.into()))?;
+        self.last_time = self.last_time.max((self.now)());
+        let Integration { commit, growth, placements } =
+            integrate(&self.edge, batch, &known, self.last_time);
+
+        if let Some(growth) = growth {
+            self.metrics.batch_entries.observe(commit.entries.len() as f64);
+            let timer = self.metrics.commit_seconds.start_timer();
+            // A crash before this line: nothing happened, clients retry.
+            let committed = self.store.commit(self.edge.head(), commit).await;
+            committed.map_err(|error| self.halt(error))?;
+            // A crash after it: the entries are in the tree, and the start publishes a checkpoint
+            // that covers them. Nobody has been told an index, so nobody can be contradicted.
+            timer.observe_duration();
+            self.edge = growth.edge().clone();
+            // The publisher is told before the writers are, so that none of them waits in vain.
+            let _publisher_gone = self.heads.send(growth.head()).await;
+        }
+        for (reply, placement) in placements {
+            let _client_gone = reply.send(placement);
+        }
+        Ok(())
+    }
+
+    /// Says why nothing is written any more, before the waiting writers learn that nobody answers.
+    fn halt(&self, error: CommitError) -> CommitError {
+        tracing::error!(%error, "the log stops writing; start it again to recover");
+        self.stop.send_replace(Some(error.to_string().into()));
+        error
+    }
+}
+
+fn count(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;
