@@ -1,0 +1,69 @@
+//! The kinds of entries: one file for each kind and version, and the table that names them.
+//!
+//! A further kind is a new file, its `mod` line and its row in [`TABLE`].
+
+mod dsse_v001;
+mod hashedrekord_v001;
+mod intoto_v001;
+mod intoto_v002;
+mod rekord_v001;
+
+mod envelope;
+mod statement;
+
+use storage::Attestation;
+
+use super::Rejection;
+use super::pki::key::{HashAlgorithm, Key};
+use super::schema::Members;
+
+/// Every kind and version of this build.
+const TABLE: &[KindVersion] = &[
+    hashedrekord_v001::KIND,
+    dsse_v001::KIND,
+    intoto_v001::KIND,
+    intoto_v002::KIND,
+    rekord_v001::KIND,
+];
+
+/// How one kind and version is read.
+pub(crate) struct KindVersion {
+    pub(crate) kind: &'static str,
+    pub(crate) version: &'static str,
+    /// Reads a spec: its schema, its own rules, and for most kinds its signatures.
+    pub(crate) decode: for<'a> fn(&'a Members) -> Result<Box<dyn Entry + 'a>, Rejection>,
+}
+
+/// A decoded entry, either as proposed or in its stored form.
+pub(crate) trait Entry {
+    /// Whether it holds all that an insertion needs; stored forms do not. The error is the reason.
+    fn check_insertable(&self) -> Result<(), &'static str>;
+
+    /// What the algorithm policy judges; `None` where it does not apply.
+    fn signed_with(&self) -> Option<(&Key, HashAlgorithm)> {
+        None
+    }
+
+    /// The leaf and what goes with it. Kinds that could not verify their signatures when they were
+    /// decoded do it here. An attestation is wanted up to `attestation_bytes_max`.
+    fn canonicalise(
+        self: Box<Self>,
+        attestation_bytes_max: Option<usize>,
+    ) -> Result<Canonical, Rejection>;
+}
+
+/// What an entry becomes.
+pub(crate) struct Canonical {
+    pub(crate) body: Vec<u8>,
+    /// As the kind makes them: not yet in lower case.
+    pub(crate) index_keys: Vec<String>,
+    pub(crate) attestation: Option<Attestation>,
+}
+
+pub(crate) fn find(kind: &str, version: &str) -> Option<&'static KindVersion> {
+    TABLE.iter().find(|row| row.kind == kind && row.version == version)
+}
+
+pub(crate) fn has_kind(kind: &str) -> bool {
+    TABLE.iter().any(|row| row.kind == kind)
+}

@@ -1,0 +1,209 @@
+//! Admission: who may enter the log. Parse, verify, canonicalise.
+//!
+//! [`admit`] turns a [`Proposal`] into an [`AdmittedEntry`]: its signature is verified, its leaf bytes
+//! are canonical, its index keys are known. Nothing here knows of indices, time or storage. One file
+//! for each kind and version is in `kinds`, one for each key format in `pki`.
+
+mod base64;
+mod canonical;
+mod index_keys;
+mod json;
+mod kinds;
+mod pki;
+mod policy;
+mod proposal;
+mod schema;
+
+use serde_json::Value;
+use storage::Attestation;
+use tlog::{LeafHash, hash_leaf};
+
+pub use base64::{IllegalBase64, decode as decode_base64};
+pub use index_keys::fold as fold_index_key;
+pub use policy::{Policy, PolicyError, SigningAlgorithm};
+pub use proposal::{API_VERSION_PATTERN, KINDS, ParseError, Proposal};
+
+use kinds::{Canonical, KindVersion};
+
+/// An entry whose signature is verified. Only [`admit`] makes one.
+#[derive(Clone, Debug)]
+pub struct AdmittedEntry {
+    kind: &'static str,
+    leaf_hash: LeafHash,
+    parts: Parts,
+}
+
+/// What goes into the store of an [`AdmittedEntry`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// The canonical body: the exact leaf bytes.
+    pub body: Vec<u8>,
+    /// The keys under which a search finds the entry, in lower case, each once.
+    pub index_keys: Vec<String>,
+    /// What is stored beside the entry, if anything.
+    pub attestation: Option<Attestation>,
+}
+
+/// Why an entry may not enter; its text is shown to the client.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// The proposal is at fault.
+    #[error("{0}")]
+    Input(String),
+    /// We are.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Rejection {
+    pub(crate) fn input(text: impl Into<String>) -> Self {
+        Self::Input(text.into())
+    }
+}
+
+/// Why a public key cannot be searched for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SearchKeyError {
+    /// No such format.
+    #[error("the PKI format requested is not supported by this server")]
+    UnknownFormat,
+    /// A format that this build does not have.
+    #[error("the key format {0:?} is not supported by this build yet")]
+    UnsupportedFormat(String),
+    /// Not a key of that format; the text says why, for the log.
+    #[error("public key provided could not be parsed")]
+    Unparsable(String),
+}
+
+impl AdmittedEntry {
+    /// The kind, for example `hashedrekord`.
+    pub fn kind(&self) -> &str {
+        self.kind
+    }
+
+    /// The canonical body: the exact leaf bytes.
+    pub fn body(&self) -> &[u8] {
+        &self.parts.body
+    }
+
+    /// The RFC 6962 leaf hash of the body.
+    pub fn leaf_hash(&self) -> LeafHash {
+        self.leaf_hash
+    }
+
+    /// The keys under which a search finds the entry, in lower case, each once.
+    pub fn index_keys(&self) -> &[String] {
+        &self.parts.index_keys
+    }
+
+    /// What is stored beside the entry, if anything.
+    pub fn attestation(&self) -> Option<&Attestation> {
+        self.parts.attestation.as_ref()
+    }
+
+    /// What goes into the store.
+    pub fn into_parts(self) -> Parts {
+        self.parts
+    }
+}
+
+/// Judges a proposal for insertion: decode and verify, policy, canonicalise.
+///
+/// # Errors
+/// [`Rejection::Input`] with the detail for the client, in Rekor's words and order.
+pub fn admit(proposal: &Proposal, policy: &Policy) -> Result<AdmittedEntry, Rejection> {
+    let kind = find_kind(proposal)?;
+    let entry = (kind.decode)(spec(proposal)?)?;
+    if !policy.enabled_kinds.contains(kind.kind) {
+        let text =
+            format!("entry kind '{}' is not enabled for submission on this server", kind.kind);
+        return Err(Rejection::Input(text));
+    }
+    entry
+        .check_insertable()
+        .map_err(|reason| Rejection::Input(format!("entry not insertable into log: {reason}")))?;
+    if entry.signed_with().is_some_and(|(key, hash)| !policy.is_allowed(key, hash)) {
+        return Err(Rejection::input(NOT_ALLOWED));
+    }
+    let Canonical { body, index_keys, attestation } =
+        entry.canonicalise(policy.attestation_bytes_max)?;
+    if body.len() > policy.body_bytes_max {
+        let max = policy.body_bytes_max;
+        return Err(Rejection::Input(format!("the canonical entry is larger than {max} bytes")));
+    }
+    let leaf_hash = hash_leaf(&body);
+    let parts = Parts { body, index_keys: index_keys::finish(index_keys), attestation };
+    Ok(AdmittedEntry { kind: kind.kind, leaf_hash, parts })
+}
+
+/// The leaf hash that a proposal has, or would have, in the log: signatures are verified, but the
+/// policy is not asked, and stored forms are taken too where the kind allows it.
+///
+/// # Errors
+/// [`Rejection`], as for [`admit`].
+pub fn leaf_hash_of(proposal: &Proposal, _policy: &Policy) -> Result<LeafHash, Rejection> {
+    let entry = (find_kind(proposal)?.decode)(spec(proposal)?)?;
+    Ok(hash_leaf(&entry.canonicalise(None)?.body))
+}
+
+/// The key of the attestation that may be stored beside an entry, from its canonical body. The body
+/// is not judged again.
+pub fn attestation_key(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    if body.get("kind")?.as_str()? != "intoto" {
+        return None;
+    }
+    let hash = body.get("spec")?.get("content")?.get("payloadHash")?;
+    let (algorithm, value) = (hash.get("algorithm")?.as_str()?, hash.get("value")?.as_str()?);
+    Some(format!("{algorithm}:{value}"))
+}
+
+/// The index keys that a public key is found under: the bare hash of its canonical value, and that
+/// with `sha256:`, which intoto and dsse entries carry.
+///
+/// # Errors
+/// [`SearchKeyError`].
+pub fn public_key_index_keys(format: &str, content: &[u8]) -> Result<Vec<String>, SearchKeyError> {
+    if !pki::SEARCH_FORMATS.contains(&format) {
+        return Err(SearchKeyError::UnknownFormat);
+    }
+    let known =
+        pki::format(format).ok_or_else(|| SearchKeyError::UnsupportedFormat(format.to_owned()))?;
+    let key = (known.read_key)(content).map_err(SearchKeyError::Unparsable)?;
+    let hash = index_keys::sha256_hex(&key.value);
+    Ok(vec![hash.clone(), format!("sha256:{hash}")])
+}
+
+/// The signature is fine, but not by a kind of key that the operator allows.
+const NOT_ALLOWED: &str = "entry algorithms are not allowed";
+
+fn find_kind(proposal: &Proposal) -> Result<&'static KindVersion, Rejection> {
+    let (kind, version) = (proposal.kind(), proposal.api_version());
+    kinds::find(kind, version).ok_or_else(|| {
+        Rejection::Input(if !KINDS.contains(&kind) {
+            format!("could not unmarshal entry for kind '{kind}'")
+        } else if kinds::has_kind(kind) {
+            format!(
+                "{kind} implementation for version '{version}' not found: \
+                 unable to locate entry for version {version}"
+            )
+        } else {
+            format!("entries of kind '{kind}' are not supported by this build yet")
+        })
+    })
+}
+
+fn spec(proposal: &Proposal) -> Result<&schema::Members, Rejection> {
+    let found = match proposal.spec() {
+        Value::Object(members) => return Ok(members),
+        Value::Null => "nil",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "json.Number",
+        Value::String(_) => "string",
+        Value::Array(_) => "[]interface {}",
+    };
+    Err(Rejection::Input(format!("unsupported input type {found} for DecodeEntry")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+//! What the operator lets in: kinds, signing algorithms of clients, attestations and sizes.
+//!
+//! The algorithm policy judges hashedrekord entries only, and only the type and size of the key with
+//! the hash: the names are those of Rekor's flag `client-signing-algorithms`.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use super::pki::key::{Curve, HashAlgorithm, Key};
+use super::proposal::KINDS;
+
+/// The rules of one log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// The kinds that may be submitted. All of them are searchable.
+    pub enabled_kinds: BTreeSet<String>,
+    /// What a hashedrekord may be signed with.
+    pub client_signing_algorithms: BTreeSet<SigningAlgorithm>,
+    /// The largest attestation that is kept, in bytes; `None` keeps none.
+    pub attestation_bytes_max: Option<usize>,
+    /// The largest canonical body, in bytes.
+    pub body_bytes_max: usize,
+}
+
+/// A word in the configuration that means nothing here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// No such kind.
+    #[error("{0:?} is not an entry kind; they are {kinds}", kinds = KINDS.join(", "))]
+    UnknownKind(String),
+    /// No such algorithm.
+    #[error("{0:?} is not a signing algorithm; they are {known}", known = algorithm_names())]
+    UnknownAlgorithm(String),
+}
+
+impl Default for Policy {
+    /// Rekor's defaults: every kind, its default algorithms, no attestations, bodies up to 4 MiB.
+    fn default() -> Self {
+        Self {
+            enabled_kinds: KINDS.iter().map(ToString::to_string).collect(),
+            client_signing_algorithms: ALGORITHMS[..DEFAULT_ALGORITHMS]
+                .iter()
+                .map(|row| row.algorithm)
+                .collect(),
+            attestation_bytes_max: None,
+            body_bytes_max: 4 << 20,
+        }
+    }
+}
+
+impl Policy {
+    /// Replaces the enabled kinds.
+    ///
+    /// # Errors
+    /// [`PolicyError::UnknownKind`]; the policy is as it was.
+    pub fn enable_kinds<S: AsRef<str>>(&mut self, kinds: &[S]) -> Result<(), PolicyError> {
+        let known = |kind: &S| {
+            let kind = kind.as_ref().to_owned();
+            if KINDS.contains(&kind.as_str()) {
+                Ok(kind)
+            } else {
+                Err(PolicyError::UnknownKind(kind))
+            }
+        };
+        self.enabled_kinds = kinds.iter().map(known).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// Replaces the algorithms that clients may sign a hashedrekord with.
+    ///
+    /// # Errors
+    /// [`PolicyError::UnknownAlgorithm`]; the policy is as it was.
+    pub fn allow_algorithms<S: AsRef<str>>(&mut self, names: &[S]) -> Result<(), PolicyError> {
+        self.client_signing_algorithms =
+            names.iter().map(|name| name.as_ref().parse()).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    pub(crate) fn is_allowed(&self, key: &Key, hash: HashAlgorithm) -> bool {
+        let matches = |row: &&Row| row.hash == Some(hash) && row.key.matches(key);
+        let mut rows = ALGORITHMS.iter().filter(matches);
+        rows.any(|row| self.client_signing_algorithms.contains(&row.algorithm))
+    }
+}
+
+/// A name of Rekor's flag `client-signing-algorithms`; reads and writes itself as such.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SigningAlgorithm(&'static str);
+
+impl fmt::Display for SigningAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl FromStr for SigningAlgorithm {
+    type Err = PolicyError;
+
+    fn from_str(name: &str) -> Result<Self, PolicyError> {
+        let row = ALGORITHMS.iter().find(|row| row.algorithm.0 == name);
+        row.map(|row| row.algorithm).ok_or_else(|| PolicyError::UnknownAlgorithm(name.to_owned()))
+    }
+}
+
+fn algorithm_names() -> String {
+    ALGORITHMS.map(|row| row.algorithm.0).join(", ")
+}
+
+#[derive(Clone, Copy)]
+enum KeyType {
+    Rsa(usize),
+    Ecdsa(Curve),
+    Ed25519,
+}
+
+impl KeyType {
+    fn matches(self, key: &Key) -> bool {
+        match (self, key) {
+            (Self::Rsa(wanted), Key::Rsa { bits, .. }) => wanted == *bits,
+            (Self::Ecdsa(wanted), Key::Ecdsa { curve, .. }) => wanted == *curve,
+            (Self::Ed25519, Key::Ed25519(_)) => true,
+            _ => false,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Row {
+    algorithm: SigningAlgorithm,
+    key: KeyType,
+    /// `None`: signs the message itself, so it never fits a hashedrekord.
+    hash: Option<HashAlgorithm>,
+}
+
+const fn row(name: &'static str, key: KeyType, hash: Option<HashAlgorithm>) -> Row {
+    Row { algorithm: SigningAlgorithm(name), key, hash }
+}
+
+const SHA256: Option<HashAlgorithm> = Some(HashAlgorithm::Sha256);
+const SHA384: Option<HashAlgorithm> = Some(HashAlgorithm::Sha384);
+const SHA512: Option<HashAlgorithm> = Some(HashAlgorithm::Sha512);
+
+/// The first so many rows are allowed unless the operator says otherwise.
+const DEFAULT_ALGORITHMS: usize = 8;
+const ALGORITHMS: [Row; 13] = [
+    row("rsa-sign-pkcs1-2048-sha256", KeyType::Rsa(2048), SHA256),
+    row("rsa-sign-pkcs1-3072-sha256", KeyType::Rsa(3072), SHA256),
+    row("rsa-sign-pkcs1-4096-sha256", KeyType::Rsa(4096), SHA256),
+    row("ecdsa-sha2-256-nistp256", KeyType::Ecdsa(Curve::P256), SHA256),
+    row("ecdsa-sha2-384-nistp384", KeyType::Ecdsa(Curve::P384), SHA384),
+    row("ecdsa-sha2-512-nistp521", KeyType::Ecdsa(Curve::P521), SHA512),
+    row("ed25519", KeyType::Ed25519, None),
+    row("ed25519-ph", KeyType::Ed25519, SHA512),
+    row("rsa-sign-pss-2048-sha256", KeyType::Rsa(2048), SHA256),
+    row("rsa-sign-pss-3072-sha256", KeyType::Rsa(3072), SHA256),
+    row("rsa-sign-pss-4096-sha256", KeyType::Rsa(4096), SHA256),
+    row("ecdsa-sha2-256-nistp384", KeyType::Ecdsa(Curve::P384), SHA256),
+    row("ecdsa-sha2-256-nistp521", KeyType::Ecdsa(Curve::P521), SHA256),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allows(policy: &Policy, key: &Key, hashes: &[HashAlgorithm]) {
+        for hash in [HashAlgorithm::Sha256, HashAlgorithm::Sha384, HashAlgorithm::Sha512] {
+            assert_eq!(policy.is_allowed(key, hash), hashes.contains(&hash), "{key:?} {hash:?}");
+        }
+    }
+
+    fn ecdsa(curve: Curve) -> Key {
+        Key::Ecdsa { curve, point: Vec::new() }
+    }
+
+    fn rsa(bits: usize) -> Key {
+        Key::Rsa { bits, pkcs1: Vec::new() }
+    }
+
+    #[test]
+    fn the_default_allows_what_rekor_allows() {
+        let policy = Policy::default();
+        allows(&policy, &ecdsa(Curve::P256), &[HashAlgorithm::Sha256]);
+        allows(&policy, &ecdsa(Curve::P384), &[HashAlgorithm::Sha384]);
+        allows(&policy, &ecdsa(Curve::P521), &[HashAlgorithm::Sha512]);
+        allows(&policy, &Key::Ed25519([0; 32]), &[HashAlgorithm::Sha512]);
+        allows(&policy, &rsa(1024), &[]);
+        for bits in [2048, 3072, 4096] {
+            allows(&policy, &rsa(bits), &[HashAlgorithm::Sha256]);
+        }
+        allows(&policy, &Key::P224, &[]);
+    }
+
+    #[test]
+    fn algorithms_and_kinds_are_set_by_name() {
+        let mut policy = Policy::default();
+        policy.allow_algorithms(&["ecdsa-sha2-256-nistp384", "ed25519"]).unwrap();
+        allows(&policy, &ecdsa(Curve::P384), &[HashAlgorithm::Sha256]);
+        allows(&policy, &ecdsa(Curve::P256), &[]);
+        allows(&policy, &Key::Ed25519([0; 32]), &[]);
+        let before = policy.clone();
+        assert!(policy.allow_algorithms(&["md5"]).is_err());
+        assert!(policy.enable_kinds(&["rekord", "nonsense"]).is_err());
+        assert_eq!(policy, before);
+        policy.enable_kinds(&["rekord"]).unwrap();
+        assert_eq!(policy.enabled_kinds.into_iter().collect::<Vec<_>>(), ["rekord"]);
+    }
+}

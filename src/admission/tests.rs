@@ -1,0 +1,11 @@
+//! Tests of the whole room: proposals made with fresh keys, Rekor's words, and properties.
+
+mod attestations;
+mod dsse;
+mod golden;
+mod hashedrekord;
+mod intoto;
+mod keys;
+mod properties;
+mod rekord;
+mod signer;
