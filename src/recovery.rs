@@ -119,7 +119,7 @@ pub async fn contradicts_nothing(
 ) -> Result<(), RecoveryError> {
     let signed = SignedCheckpoint::open(note, identity.origin, identity.verifier, identity.key_id);
     let signed = signed.map_err(|source| RecoveryError::Foreign { witness, source })?;
-    let published = signed.checkpoint.head;
+    let published = signed.checkpoint().head;
     if published.size > head.size {
         let (published, stored) = (published.size, head.size);
         return Err(RecoveryError::RolledBack { witness, published, stored });

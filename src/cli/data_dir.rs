@@ -162,7 +162,7 @@ pub async fn open_or_create(
             false
         }
     };
-    let store = RocksStore::open(&path.join(STORE), Options::default())?;
+    let store = RocksStore::open(path.join(STORE), &Options::default())?;
     let folder = open(path, &store, created).await?;
     let signer = bound_signer(settings, &folder)?;
     Ok((folder, signer))
@@ -177,7 +177,7 @@ pub async fn open_read_only(settings: &Settings) -> Result<DataDir, DataDirError
     if !path.join(STORE).is_dir() || path.join(CREATING).exists() {
         return Err(DataDirError::Absent { path });
     }
-    let store = RocksStore::open_read_only(&path.join(STORE))?;
+    let store = RocksStore::open_read_only(path.join(STORE))?;
     open(path, &store, false).await
 }
 
@@ -224,7 +224,7 @@ async fn create(path: &Path, settings: &Settings) -> Result<(), DataDirError> {
         created: unix_seconds(),
     };
     let options = Options { create_if_missing: true, ..Options::default() };
-    let store = RocksStore::open(&path.join(STORE), options)?;
+    let store = RocksStore::open(path.join(STORE), &options)?;
     store.create_log(record).await?;
     drop(store);
     sync_folder(path).map_err(io)?;

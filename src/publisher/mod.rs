@@ -171,5 +171,3 @@ impl Press {
     }
 }
 
-#[cfg(test)]
-mod tests;

@@ -11,8 +11,9 @@ use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use ed25519_dalek::Signer as _;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey, spki::der::pem};
 use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::spki::der::pem::{self, LineEnding};
+use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
 
 const PRIVATE_KEY_LABEL: &str = "PRIVATE KEY";
 const PUBLIC_KEY_LABEL: &str = "PUBLIC KEY";
@@ -187,18 +188,9 @@ pub fn public_key_der(text: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-fn pem_text(label: &str, der: &[u8]) -> String {
-    use base64::Engine as _;
-    let encoded = base64::engine::general_purpose::STANDARD.encode(der);
-    let mut text = format!("-----BEGIN {label}-----\n");
-    for (i, c) in encoded.chars().enumerate() {
-        if i > 0 && i % 64 == 0 {
-            text.push('\n');
-        }
-        text.push(c);
-    }
-    text.push_str(&format!("\n-----END {label}-----\n"));
-    text
+fn pem_text(label: &'static str, der: &[u8]) -> String {
+    // It fails for labels that are no PEM labels; both of ours are.
+    pem::encode_string(label, LineEnding::LF, der).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -6,14 +6,17 @@
 
 mod client;
 mod server;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use client::{Client, Entry, Proposals};
+use client::{Client, Entry};
 use server::Server;
+use support::Proposals;
 use tlog::{ConsistencyProof, KeyId, RootHash, SignedCheckpoint, TreeSize, Verifier};
 
 const ROUNDS: usize = 30;
@@ -60,7 +63,7 @@ fn load_until(server: &mut Server, life_ms: u64) -> Vec<Entry> {
                 let mut proposals = Proposals::new();
                 let Some(mut client) = Client::connect(address) else { return };
                 while !stop.load(Ordering::Relaxed) {
-                    let Some(entry) = client.create(&proposals.next()) else { return };
+                    let Some(entry) = client.create(&proposals.next_json()) else { return };
                     answered.lock().unwrap().push(entry);
                 }
             })
@@ -106,7 +109,7 @@ impl Witness {
         let origin = note.lines().next().unwrap();
         let signed =
             SignedCheckpoint::open(note, origin, &verifier, KeyId::rekor_v1(&self.key)).unwrap();
-        let head = signed.checkpoint.head;
+        let head = signed.checkpoint().head;
         let root = *self.checkpoints.entry(head.size).or_insert(head.root);
         assert_eq!(root, head.root, "two roots at size {}: the log forked", head.size);
         head.size

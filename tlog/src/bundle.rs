@@ -32,10 +32,7 @@ pub fn encode_bundle(entries: &[impl AsRef<[u8]>]) -> Result<Vec<u8>, BundleErro
     if entries.len() as u64 > TILE_WIDTH {
         return Err(BundleError::TooManyEntries);
     }
-    let bytes = entries
-        .iter()
-        .map(|entry| LENGTH_BYTES + entry.as_ref().len())
-        .sum();
+    let bytes = entries.iter().map(|entry| LENGTH_BYTES + entry.as_ref().len()).sum();
     let mut bundle = Vec::with_capacity(bytes);
     for entry in entries {
         let entry = entry.as_ref();
@@ -59,9 +56,7 @@ pub fn decode_bundle(mut bundle: &[u8]) -> Result<Vec<&[u8]>, BundleError> {
         }
         let (length, rest) = bundle.split_first_chunk().ok_or(BundleError::Truncated)?;
         let length = usize::from(u16::from_be_bytes(*length));
-        let (entry, rest) = rest
-            .split_at_checked(length)
-            .ok_or(BundleError::Truncated)?;
+        let (entry, rest) = rest.split_at_checked(length).ok_or(BundleError::Truncated)?;
         entries.push(entry);
         bundle = rest;
     }

@@ -61,9 +61,7 @@ impl Checkpoint {
     /// [`CheckpointError::Text`].
     pub fn parse_text(text: &str) -> Result<Self, CheckpointError> {
         use CheckpointError::Text;
-        let body = text
-            .strip_suffix('\n')
-            .ok_or(Text("last line does not end"))?;
+        let body = text.strip_suffix('\n').ok_or(Text("last line does not end"))?;
         let mut lines = body.split('\n');
         let origin = lines.next().filter(|line| !line.is_empty());
         let origin = origin.ok_or(Text("origin is empty"))?.to_owned();
@@ -75,11 +73,7 @@ impl Checkpoint {
         if extensions.iter().any(String::is_empty) {
             return Err(Text("extension line is empty"));
         }
-        Ok(Self {
-            origin,
-            head: TreeHead { size, root },
-            extensions,
-        })
+        Ok(Self { origin, head: TreeHead { size, root }, extensions })
     }
 
     /// The name that the log signs under: the origin, without the ` - <treeID>` of Rekor v1.
@@ -125,17 +119,11 @@ impl SignedCheckpoint {
         let note = Note::parse(note)?;
         let checkpoint = Checkpoint::parse_text(&note.text)?;
         if checkpoint.origin != origin {
-            return Err(CheckpointError::Origin {
-                found: checkpoint.origin,
-            });
+            return Err(CheckpointError::Origin { found: checkpoint.origin });
         }
         let name = checkpoint.key_name();
         let mut verified = false;
-        for line in note
-            .signatures
-            .iter()
-            .filter(|s| s.key_id == key_id && s.name == name)
-        {
+        for line in note.signatures.iter().filter(|s| s.key_id == key_id && s.name == name) {
             verifier
                 .verify(note.text.as_bytes(), &line.signature)
                 .map_err(|_| CheckpointError::Signature)?;

@@ -1,7 +1,7 @@
 //! RFC 6962 §2.1 hashing, and the small words of a tree: index, size, head.
 //!
-//! A leaf hash, an inner node and a root are all 32 bytes of SHA-256, but they are different things:
-//! each has its own type, so that one cannot be passed where another is meant.
+//! A leaf hash, an inner node and a root are all 32 bytes of SHA-256, but they are different
+//! things: each has its own type, so that one cannot be passed where another is meant.
 
 use std::fmt;
 

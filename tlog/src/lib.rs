@@ -38,3 +38,6 @@ pub use proof::{ConsistencyProof, InclusionProof, ProofError};
 pub use range::{EdgeError, Extension, LevelHashes, RightEdge};
 pub use tile::{HashRange, TILE_WIDTH, TileId, decode_tile, encode_tile};
 pub use verifier::{KeyError, SignatureError, Verifier};
+
+#[cfg(test)]
+mod tests;

@@ -88,12 +88,7 @@ pub struct NoteSignature {
 impl fmt::Display for NoteSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = [&self.key_id.0, self.signature.as_slice()].concat();
-        writeln!(
-            f,
-            "{SIGNATURE_PREFIX}{} {}",
-            self.name,
-            BASE64_STANDARD.encode(bytes)
-        )
+        writeln!(f, "{SIGNATURE_PREFIX}{} {}", self.name, BASE64_STANDARD.encode(bytes))
     }
 }
 
@@ -154,10 +149,7 @@ impl Note {
             let signature = parse_signature(line);
             signatures.push(signature.ok_or(NoteError::SignatureLine { line: number })?);
         }
-        Ok(Self {
-            text: format!("{text}\n"),
-            signatures,
-        })
+        Ok(Self { text: format!("{text}\n"), signatures })
     }
 }
 
@@ -165,9 +157,7 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
-        self.signatures
-            .iter()
-            .try_for_each(|signature| signature.fmt(f))
+        self.signatures.iter().try_for_each(|signature| signature.fmt(f))
     }
 }
 
@@ -189,8 +179,5 @@ fn parse_signature(line: &str) -> Option<NoteSignature> {
 /// True for a name that a signature line can carry: not empty, no Unicode space, no `+`, no control
 /// character.
 pub fn is_key_name(name: &str) -> bool {
-    !name.is_empty()
-        && !name
-            .chars()
-            .any(|c| c.is_whitespace() || c == '+' || c < ' ')
+    !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c == '+' || c < ' ')
 }

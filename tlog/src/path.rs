@@ -41,16 +41,9 @@ impl TilePath {
             Self::Entries { index, width }
         } else {
             let level = u8::try_from(parse_decimal(kind)?).ok()?;
-            Self::Tile {
-                tile: TileId { level, index },
-                width,
-            }
+            Self::Tile { tile: TileId { level, index }, width }
         };
-        let level = if let Self::Tile { tile, .. } = parsed {
-            tile.level
-        } else {
-            0
-        };
+        let level = if let Self::Tile { tile, .. } = parsed { tile.level } else { 0 };
         let in_range = level <= LEVEL_MAX && (1..=TILE_WIDTH).contains(&u64::from(width));
         // Other spellings (leading zeros, `x000/`, `.p/256`) are not what we write.
         (in_range && parsed.to_string() == path).then_some(parsed)
@@ -71,11 +64,7 @@ impl fmt::Display for TilePath {
             }
         };
         write_index(f, index)?;
-        if u64::from(width) < TILE_WIDTH {
-            write!(f, ".p/{width}")
-        } else {
-            Ok(())
-        }
+        if u64::from(width) < TILE_WIDTH { write!(f, ".p/{width}") } else { Ok(()) }
     }
 }
 
@@ -90,22 +79,16 @@ fn write_index(f: &mut fmt::Formatter<'_>, index: u64) -> fmt::Result {
 }
 
 fn parse_index(text: &str) -> Option<u64> {
-    let (leading, last) = text
-        .rsplit_once('/')
-        .map_or((None, text), |(l, last)| (Some(l), last));
+    let (leading, last) = text.rsplit_once('/').map_or((None, text), |(l, last)| (Some(l), last));
     let mut index: u64 = 0;
     for element in leading.into_iter().flat_map(|leading| leading.split('/')) {
-        index = index
-            .checked_mul(1000)?
-            .checked_add(parse_three(element.strip_prefix('x')?)?)?;
+        index = index.checked_mul(1000)?.checked_add(parse_three(element.strip_prefix('x')?)?)?;
     }
     index.checked_mul(1000)?.checked_add(parse_three(last)?)
 }
 
 fn parse_three(element: &str) -> Option<u64> {
-    (element.len() == 3)
-        .then(|| parse_decimal(element))
-        .flatten()
+    (element.len() == 3).then(|| parse_decimal(element)).flatten()
 }
 
 fn parse_decimal(text: &str) -> Option<u64> {

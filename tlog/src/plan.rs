@@ -31,19 +31,13 @@ impl InclusionPlan {
         let mut siblings = Vec::new();
         while subtree.end - subtree.start > 1 {
             let (left, right) = halves(&subtree);
-            let (inside, sibling) = if left.contains(&index.0) {
-                (left, right)
-            } else {
-                (right, left)
-            };
+            let (inside, sibling) =
+                if left.contains(&index.0) { (left, right) } else { (right, left) };
             siblings.push(sibling);
             subtree = inside;
         }
         siblings.reverse();
-        Ok(Self {
-            index,
-            nodes: Nodes::new(size, &siblings),
-        })
+        Ok(Self { index, nodes: Nodes::new(size, &siblings) })
     }
 
     /// The stored hashes that the proof is made of, each range once.
@@ -57,11 +51,7 @@ impl InclusionPlan {
     /// [`ProofError::Answers`] when an answer has not exactly the hashes that were asked for.
     pub fn build(&self, answers: &[impl AsRef<[NodeHash]>]) -> Result<InclusionProof, ProofError> {
         let hashes = self.nodes.hashes(answers)?;
-        Ok(InclusionProof {
-            index: self.index,
-            size: self.nodes.size,
-            hashes,
-        })
+        Ok(InclusionProof { index: self.index, size: self.nodes.size, hashes })
     }
 }
 
@@ -85,11 +75,7 @@ impl ConsistencyPlan {
         let mut parts = Vec::new();
         while old.0 > 0 && subtree.end != old.0 {
             let (left, right) = halves(&subtree);
-            let (inside, other) = if old.0 <= left.end {
-                (left, right)
-            } else {
-                (right, left)
-            };
+            let (inside, other) = if old.0 <= left.end { (left, right) } else { (right, left) };
             parts.push(other);
             subtree = inside;
         }
@@ -98,10 +84,7 @@ impl ConsistencyPlan {
             parts.push(subtree);
         }
         parts.reverse();
-        Ok(Self {
-            old,
-            nodes: Nodes::new(new, &parts),
-        })
+        Ok(Self { old, nodes: Nodes::new(new, &parts) })
     }
 
     /// The stored hashes that the proof is made of, each range once.
@@ -118,11 +101,7 @@ impl ConsistencyPlan {
         answers: &[impl AsRef<[NodeHash]>],
     ) -> Result<ConsistencyProof, ProofError> {
         let hashes = self.nodes.hashes(answers)?;
-        Ok(ConsistencyProof {
-            old: self.old,
-            new: self.nodes.size,
-            hashes,
-        })
+        Ok(ConsistencyProof { old: self.old, new: self.nodes.size, hashes })
     }
 }
 
@@ -136,9 +115,7 @@ impl RootPlan {
     /// Plans `MTH(D[size])`.
     pub fn new(size: TreeSize) -> Self {
         let whole = Some(0..size.0).filter(|leaves| !leaves.is_empty());
-        Self {
-            nodes: Nodes::new(size, whole.as_slice()),
-        }
+        Self { nodes: Nodes::new(size, whole.as_slice()) }
     }
 
     /// The stored hashes that the root is made of, each range once.
@@ -152,9 +129,7 @@ impl RootPlan {
     /// [`ProofError::Answers`] when an answer has not exactly the hashes that were asked for.
     pub fn build(&self, answers: &[impl AsRef<[NodeHash]>]) -> Result<RootHash, ProofError> {
         let hashes = self.nodes.hashes(answers)?;
-        Ok(hashes
-            .first()
-            .map_or_else(RootHash::empty, |root| root.to_root()))
+        Ok(hashes.first().map_or_else(RootHash::empty, |root| root.to_root()))
     }
 }
 
@@ -185,11 +160,7 @@ struct Subtree {
 impl Nodes {
     /// Each node as the leaves below it: not empty, and starting where a subtree can start.
     fn new(size: TreeSize, nodes: &[Range<u64>]) -> Self {
-        let mut plan = Self {
-            size,
-            wanted: Vec::new(),
-            nodes: Vec::new(),
-        };
+        let mut plan = Self { size, wanted: Vec::new(), nodes: Vec::new() };
         for leaves in nodes {
             let mut start = leaves.start;
             let mut subtrees = Vec::new();
@@ -207,32 +178,19 @@ impl Nodes {
         let height = u32::from(TILE_HEIGHT);
         let level = tree_level / height;
         let first = start >> (level * height);
-        let tile = TileId {
-            level: level as u8,
-            index: first / TILE_WIDTH,
-        };
+        let tile = TileId { level: level as u8, index: first / TILE_WIDTH };
         let offset = (first % TILE_WIDTH) as usize;
-        Subtree {
-            range: self.want(tile),
-            hashes: offset..offset + (1 << (tree_level % height)),
-        }
+        Subtree { range: self.want(tile), hashes: offset..offset + (1 << (tree_level % height)) }
     }
 
     /// The place of a tile's hashes among the wanted ranges.
     fn want(&mut self, tile: TileId) -> usize {
         let count = usize::from(tile.width(self.size));
-        let range = HashRange {
-            level: tile.level,
-            first: tile.index * TILE_WIDTH,
-            count,
-        };
-        self.wanted
-            .iter()
-            .position(|wanted| *wanted == range)
-            .unwrap_or_else(|| {
-                self.wanted.push(range);
-                self.wanted.len() - 1
-            })
+        let range = HashRange { level: tile.level, first: tile.index * TILE_WIDTH, count };
+        self.wanted.iter().position(|wanted| *wanted == range).unwrap_or_else(|| {
+            self.wanted.push(range);
+            self.wanted.len() - 1
+        })
     }
 
     /// The hash of each node.

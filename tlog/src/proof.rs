@@ -56,14 +56,13 @@ pub struct InclusionProof {
 impl InclusionProof {
     /// Verifies that `leaf` is at the index in the tree with this root.
     ///
+    /// The size must be that of a tree head with this root: a root alone does not say it, and some
+    /// sizes put a leaf in the same place (index 0 of 3 leaves, and of 4).
+    ///
     /// # Errors
     /// [`ProofError::BeyondTree`], [`ProofError::Length`], [`ProofError::Root`].
     pub fn verify(&self, leaf: &LeafHash, root: &RootHash) -> Result<(), ProofError> {
-        if self.root(leaf)? == *root {
-            Ok(())
-        } else {
-            Err(ProofError::Root)
-        }
+        if self.root(leaf)? == *root { Ok(()) } else { Err(ProofError::Root) }
     }
 
     /// The root hash to which the proof leads from `leaf`; it says nothing until it is compared
@@ -72,34 +71,23 @@ impl InclusionProof {
     /// # Errors
     /// [`ProofError::BeyondTree`], [`ProofError::Length`].
     pub fn root(&self, leaf: &LeafHash) -> Result<RootHash, ProofError> {
-        let Self {
-            index,
-            size,
-            ref hashes,
-        } = *self;
+        let Self { index, size, ref hashes } = *self;
         if !size.covers(index) {
             return Err(ProofError::BeyondTree { index, size });
         }
-        let mut climb = Climb {
-            node: index.0,
-            last: size.0 - 1,
-        };
+        let mut climb = Climb { node: index.0, last: size.0 - 1 };
         let mut root = leaf.to_node();
         for hash in hashes {
             root = match climb.step() {
                 Some(Side::Left) => hash_children(hash, &root),
                 Some(Side::Right) => hash_children(&root, hash),
                 None => {
-                    return Err(ProofError::Length {
-                        hashes: hashes.len(),
-                    });
+                    return Err(ProofError::Length { hashes: hashes.len() });
                 }
             };
         }
         if climb.last != 0 {
-            return Err(ProofError::Length {
-                hashes: hashes.len(),
-            });
+            return Err(ProofError::Length { hashes: hashes.len() });
         }
         Ok(root.to_root())
     }
@@ -119,31 +107,22 @@ pub struct ConsistencyProof {
 impl ConsistencyProof {
     /// Verifies that the tree with `old_root` is a prefix of the one with `new_root`.
     ///
-    /// An empty old tree is a prefix of every tree: then only the old root is checked.
+    /// An empty old tree is a prefix of every tree: then only the old root is checked. Sizes and
+    /// roots must be those of two tree heads, as for an inclusion proof.
     ///
     /// # Errors
     /// [`ProofError::Shrinks`], [`ProofError::Length`], [`ProofError::OldRoot`],
     /// [`ProofError::Root`].
     pub fn verify(&self, old_root: &RootHash, new_root: &RootHash) -> Result<(), ProofError> {
-        let Self {
-            old,
-            new,
-            ref hashes,
-        } = *self;
+        let Self { old, new, ref hashes } = *self;
         if old > new {
             return Err(ProofError::Shrinks { old, new });
         }
         let (found_old, found_new) = if old.0 == 0 || old == new {
             if !hashes.is_empty() {
-                return Err(ProofError::Length {
-                    hashes: hashes.len(),
-                });
+                return Err(ProofError::Length { hashes: hashes.len() });
             }
-            let found_old = if old.0 == 0 {
-                RootHash::empty()
-            } else {
-                *new_root
-            };
+            let found_old = if old.0 == 0 { RootHash::empty() } else { *new_root };
             (found_old, if old == new { found_old } else { *new_root })
         } else {
             self.roots(old_root)?
@@ -159,26 +138,15 @@ impl ConsistencyProof {
 
     /// The old and the new root to which the proof leads; both sizes are above 0 and differ.
     fn roots(&self, old_root: &RootHash) -> Result<(RootHash, RootHash), ProofError> {
-        let length = ProofError::Length {
-            hashes: self.hashes.len(),
-        };
+        let length = ProofError::Length { hashes: self.hashes.len() };
         // Climb from the last leaf of the old tree to the top of the last complete subtree.
         let alone = (self.old.0).trailing_zeros();
-        let mut climb = Climb {
-            node: (self.old.0 - 1) >> alone,
-            last: (self.new.0 - 1) >> alone,
-        };
+        let mut climb = Climb { node: (self.old.0 - 1) >> alone, last: (self.new.0 - 1) >> alone };
         // A complete old tree is itself that subtree, so the proof leaves it out.
         let (start, rest) = if self.old.0.is_power_of_two() {
-            (
-                NodeHash::from_bytes(*old_root.as_bytes()),
-                self.hashes.as_slice(),
-            )
+            (NodeHash::from_bytes(*old_root.as_bytes()), self.hashes.as_slice())
         } else {
-            self.hashes
-                .split_first()
-                .map(|(first, rest)| (*first, rest))
-                .ok_or(length)?
+            self.hashes.split_first().map(|(first, rest)| (*first, rest)).ok_or(length)?
         };
         let (mut old, mut new) = (start, start);
         for hash in rest {

@@ -43,10 +43,7 @@ pub enum EdgeError {
 impl RightEdge {
     /// The edge of the empty tree.
     pub const fn empty() -> Self {
-        Self {
-            size: TreeSize(0),
-            nodes: Vec::new(),
-        }
+        Self { size: TreeSize(0), nodes: Vec::new() }
     }
 
     /// Takes the edge of a tree of `size` leaves, leftmost node first.
@@ -56,11 +53,7 @@ impl RightEdge {
     pub fn new(size: TreeSize, nodes: Vec<NodeHash>) -> Result<Self, EdgeError> {
         let wanted = size.0.count_ones() as usize;
         if nodes.len() != wanted {
-            return Err(EdgeError::NodeCount {
-                size,
-                wanted,
-                given: nodes.len(),
-            });
+            return Err(EdgeError::NodeCount { size, wanted, given: nodes.len() });
         }
         Ok(Self { size, nodes })
     }
@@ -70,10 +63,7 @@ impl RightEdge {
         (0..TILE_LEVELS)
             .filter_map(|level| {
                 let complete = nodes_at(size, level);
-                let partial = TileId {
-                    level,
-                    index: complete / TILE_WIDTH,
-                };
+                let partial = TileId { level, index: complete / TILE_WIDTH };
                 partial.hashes(size)
             })
             .collect()
@@ -97,10 +87,7 @@ impl RightEdge {
             if rest.len() != range.count {
                 return Err(EdgeError::Answers { size });
             }
-            for bit in (0..TILE_HEIGHT)
-                .rev()
-                .filter(|bit| range.count >> bit & 1 == 1)
-            {
+            for bit in (0..TILE_HEIGHT).rev().filter(|bit| range.count >> bit & 1 == 1) {
                 let (subtree, right) = rest.split_at(1 << bit);
                 nodes.extend(subtree_root(subtree));
                 rest = right;
@@ -122,10 +109,7 @@ impl RightEdge {
     /// The tree head: one hash for each node but the first.
     pub fn head(&self) -> TreeHead {
         let root = fold_right(&self.nodes).map_or_else(RootHash::empty, NodeHash::to_root);
-        TreeHead {
-            size: self.size,
-            root,
-        }
+        TreeHead { size: self.size, root }
     }
 
     /// Appends a batch of leaves: one hash for each node that it completes, and one for each level
@@ -146,10 +130,7 @@ impl RightEdge {
             .collect();
         Extension {
             old_size: self.size,
-            edge: Self {
-                size: new_size,
-                nodes,
-            },
+            edge: Self { size: new_size, nodes },
             root: remainders.last().copied().flatten(),
             levels,
             remainders,
@@ -164,19 +145,12 @@ impl RightEdge {
         for tree_level in 0..u64::BITS - new_size.0.leading_zeros() {
             let before = self.size.0 >> tree_level;
             // An odd number of nodes before: the last one waits in the old edge for its sibling.
-            let waiting = if before & 1 == 1 {
-                old_edge.next()
-            } else {
-                None
-            };
+            let waiting = if before & 1 == 1 { old_edge.next() } else { None };
             let mut hashes = Vec::with_capacity(appended.len() + 1);
             hashes.extend(waiting);
             hashes.append(&mut appended);
             appended = hash_pairs(&hashes);
-            levels.push(Level {
-                first: before & !1,
-                hashes,
-            });
+            levels.push(Level { first: before & !1, hashes });
         }
         levels
     }
@@ -229,10 +203,7 @@ impl Extension {
     /// The tree head after the batch.
     pub fn head(&self) -> TreeHead {
         let root = self.root.map_or_else(RootHash::empty, NodeHash::to_root);
-        TreeHead {
-            size: self.edge.size,
-            root,
-        }
+        TreeHead { size: self.edge.size, root }
     }
 
     /// The right edge after the batch.
@@ -249,11 +220,7 @@ impl Extension {
                 let first = nodes_at(self.old_size, level);
                 let waiting = usize::from(first & 1 == 1);
                 let hashes = nodes.hashes.get(waiting..).unwrap_or_default().to_vec();
-                (!hashes.is_empty()).then_some(LevelHashes {
-                    level,
-                    first,
-                    hashes,
-                })
+                (!hashes.is_empty()).then_some(LevelHashes { level, first, hashes })
             })
             .collect()
     }
@@ -275,11 +242,7 @@ impl Extension {
                 hashes.extend(self.remainders.get(tree_level)?);
             }
         }
-        Some(InclusionProof {
-            index,
-            size,
-            hashes,
-        })
+        Some(InclusionProof { index, size, hashes })
     }
 }
 
@@ -302,10 +265,7 @@ fn remainders(size: TreeSize, levels: &[Level]) -> Vec<Option<NodeHash>> {
 /// The parents of each pair; a last one without sibling has none yet.
 pub(crate) fn hash_pairs(nodes: &[NodeHash]) -> Vec<NodeHash> {
     let (pairs, _) = nodes.as_chunks::<2>();
-    pairs
-        .iter()
-        .map(|[left, right]| hash_children(left, right))
-        .collect()
+    pairs.iter().map(|[left, right]| hash_children(left, right)).collect()
 }
 
 /// The root over a complete subtree's nodes, a power of two of them; `None` when there are none.
@@ -324,9 +284,5 @@ pub(crate) fn subtree_root(nodes: &[NodeHash]) -> Option<NodeHash> {
 
 /// The root over complete subtrees side by side, largest first; `None` when there are none.
 pub(crate) fn fold_right(nodes: &[NodeHash]) -> Option<NodeHash> {
-    nodes
-        .iter()
-        .rev()
-        .copied()
-        .reduce(|right, left| hash_children(&left, &right))
+    nodes.iter().rev().copied().reduce(|right, left| hash_children(&left, &right))
 }

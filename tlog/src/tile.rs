@@ -35,11 +35,7 @@ impl TileId {
     /// The hashes of this tile in a tree of `size` leaves; `None` when it has none yet.
     pub fn hashes(self, size: TreeSize) -> Option<HashRange> {
         let count = usize::from(self.width(size));
-        (count > 0).then(|| HashRange {
-            level: self.level,
-            first: self.index * TILE_WIDTH,
-            count,
-        })
+        (count > 0).then(|| HashRange { level: self.level, first: self.index * TILE_WIDTH, count })
     }
 }
 
@@ -57,10 +53,7 @@ pub struct HashRange {
 impl HashRange {
     /// The tile that holds them.
     pub const fn tile(&self) -> TileId {
-        TileId {
-            level: self.level,
-            index: self.first / TILE_WIDTH,
-        }
+        TileId { level: self.level, index: self.first / TILE_WIDTH }
     }
 }
 

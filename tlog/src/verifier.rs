@@ -16,9 +16,8 @@ const P256_PREFIX: [u8; 26] = [
 ];
 
 /// DER of an SPKI up to the key: `id-Ed25519`.
-const ED25519_PREFIX: [u8; 12] = [
-    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
-];
+const ED25519_PREFIX: [u8; 12] =
+    [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 /// First byte of an uncompressed point (SEC 1 §2.3.3).
 const UNCOMPRESSED: u8 = 0x04;
@@ -72,10 +71,7 @@ impl Verifier {
         } else {
             return Err(KeyError::Unsupported);
         };
-        Ok(Self {
-            spki: der.to_vec(),
-            key,
-        })
+        Ok(Self { spki: der.to_vec(), key })
     }
 
     /// Verifies a signature over `message`: ASN.1 DER for ECDSA, 64 bytes for Ed25519.
@@ -84,9 +80,7 @@ impl Verifier {
     /// [`SignatureError`].
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
         match &self.key {
-            Key::EcdsaP256(key) => key
-                .verify_sig(message, signature)
-                .map_err(|_| SignatureError),
+            Key::EcdsaP256(key) => key.verify_sig(message, signature).map_err(|_| SignatureError),
             Key::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
                 .and_then(|signature| key.verify_strict(message, &signature))
                 .map_err(|_| SignatureError),

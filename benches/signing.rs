@@ -1,0 +1,47 @@
+//! The signing core: what one batch costs once it is durable.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use cairn::publisher::SigningCore;
+use cairn::publisher::signer::{FileSigner, KeyKind};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use tlog::{LogIndex, RightEdge, hash_leaf};
+
+const BATCHES: [usize; 4] = [1, 16, 256, 4096];
+const BODY_BYTES: usize = 700;
+
+fn signing(c: &mut Criterion) {
+    for (name, kind) in [("ecdsa p-256", KeyKind::EcdsaP256), ("ed25519", KeyKind::Ed25519)] {
+        let (signer, _) = FileSigner::generate(kind).unwrap();
+        let core = SigningCore::rekor_v1(Arc::new(signer), "log.example", 1);
+        let mut group = c.benchmark_group(format!("signing core, {name}"));
+        group.sample_size(20);
+        for batch in BATCHES {
+            let bodies: Vec<_> = (0..batch).map(body).collect();
+            let leaves: Vec<_> = bodies.iter().map(|body| hash_leaf(body)).collect();
+            let growth = RightEdge::empty().extend(&leaves);
+            group.throughput(Throughput::Elements(batch as u64));
+            group.bench_function(BenchmarkId::from_parameter(batch), |b| {
+                b.iter(|| {
+                    black_box(core.checkpoint(growth.head()).unwrap());
+                    for (n, body) in bodies.iter().enumerate() {
+                        let index = LogIndex(n as u64);
+                        black_box(growth.inclusion_proof(index));
+                        black_box(core.entry_timestamp(body, 1_700_000_000, index).unwrap());
+                    }
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+fn body(n: usize) -> Vec<u8> {
+    let mut body = vec![b'x'; BODY_BYTES];
+    body[..8].copy_from_slice(&n.to_be_bytes());
+    body
+}
+
+criterion_group!(benches, signing);
+criterion_main!(benches);

@@ -1,0 +1,144 @@
+//! How RocksDB is set up, and why. Nothing here changes the bytes' meaning: see `keys`.
+//!
+//! Three aims, in this order: nothing that was acknowledged is lost; memory and the time to open
+//! are bounded, however much is stored; a commit costs one sync of the write-ahead log.
+
+use ::rocksdb::{
+    BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, InfoLogger, LogLevel,
+    Options as Engine, WriteOptions,
+};
+
+use super::keys;
+
+const MIB: usize = 1 << 20;
+
+/// What an operator may choose.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Makes the store when there is none; otherwise that is an error.
+    pub create_if_missing: bool,
+    /// Bound on what is written but not yet in sorted files: in memory, and once more in the
+    /// write-ahead log. More of it saves compaction work; less of it shortens the opening after a
+    /// crash, which reads all of it again.
+    pub write_buffer_bytes: usize,
+    /// Cache of blocks, shared by everything that is read.
+    pub cache_bytes: usize,
+    /// Sorted files that are held open, with their filters in memory.
+    pub open_files_max: i32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            create_if_missing: false,
+            write_buffer_bytes: 16 * MIB,
+            cache_bytes: 16 * MIB,
+            open_files_max: 512,
+        }
+    }
+}
+
+/// Settings of the whole engine.
+pub(super) fn engine(options: &Options) -> Engine {
+    let mut engine = Engine::default();
+    engine.create_if_missing(options.create_if_missing);
+    engine.create_missing_column_families(true); // a crash may have come in the middle of creation
+
+    // Not lost, not silently wrong.
+    engine.set_paranoid_checks(true);
+    engine.set_wal_recovery_mode(RECOVERY);
+    engine.set_track_and_verify_wals_in_manifest(true); // a synced log that is gone or short shows
+
+    // Bounded memory, and a short log to read again. One bound for all families: the first to fill
+    // up is flushed. The families that hardly grow would pin old logs: the second line flushes them.
+    engine.set_db_write_buffer_size(options.write_buffer_bytes);
+    engine.set_max_total_wal_size(options.write_buffer_bytes as u64);
+    engine.set_max_open_files(options.open_files_max);
+    engine.set_max_background_jobs(2);
+    engine.set_skip_stats_update_on_db_open(true); // reads every file's properties otherwise
+    engine.set_max_manifest_file_size(4 * MIB); // is read again as a whole when opening
+
+    // No housekeeping that an idle server would pay for.
+    engine.set_stats_dump_period_sec(0);
+    engine.set_stats_persist_period_sec(0);
+    engine.set_log_level(LogLevel::Warn);
+    engine.set_keep_log_file_num(2);
+    engine.set_max_log_file_size(MIB);
+    engine
+}
+
+/// What to make of a write-ahead log that does not end cleanly.
+///
+/// A commit is acknowledged after its sync, so what a power cut tears is a tail that nobody was
+/// told of: a record that ends before its length does, because file systems put the new size of a
+/// file on the disk after the bytes. Opening must get over that, so `AbsoluteConsistency` is out. A
+/// record that is all there and whose checksum is wrong is something else: a disk that lost synced
+/// bytes. `PointInTime`, the engine's default, would drop that record and every later one, and the
+/// log would open with an older head and sign a fork. This mode accepts the short tail and refuses
+/// the rest.
+const RECOVERY: DBRecoveryMode = DBRecoveryMode::TolerateCorruptedTailRecords;
+
+/// Settings for looking on while another process may be writing.
+pub(super) fn read_only(options: &Options) -> Engine {
+    let mut engine = engine(options);
+    engine.create_if_missing(false);
+    // All files are opened at once: the writer may delete one that it has merged into another.
+    engine.set_max_open_files(-1);
+    // The engine's own log file belongs to the writer.
+    engine.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Fatal, |_, _| {}));
+    engine
+}
+
+/// Every family with its settings.
+pub(super) fn families(options: &Options) -> Vec<(&'static str, Engine)> {
+    let cache = Cache::new_lru_cache(options.cache_bytes);
+    keys::FAMILIES
+        .map(|name| (name, family(name, options, &cache)))
+        .into()
+}
+
+fn family(name: &str, options: &Options, cache: &Cache) -> Engine {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(cache);
+    table.set_format_version(5);
+    table.set_block_size(match name {
+        // Read by the tile and by the bundle: a block is one of them, more or less.
+        keys::HASHES | keys::ENTRIES => 16 << 10,
+        // Read at random.
+        _ => 4 << 10,
+    });
+    if name == keys::LEAVES {
+        // Nearly every question is about a leaf that is not there: 10 bits a leaf answer 99 % of
+        // them. Filters lie outside the cache, so that no scan drives them out of memory.
+        table.set_bloom_filter(10.0, false);
+        table.set_whole_key_filtering(true);
+    }
+
+    let mut family = Engine::default();
+    family.set_block_based_table_factory(&table);
+    family.set_compression_type(match name {
+        // Hashes are random: there is nothing to compress.
+        keys::HASHES | keys::LEAVES => DBCompressionType::None,
+        // Canonical bodies are base64 and hexadecimal text.
+        _ => DBCompressionType::Zstd,
+    });
+    // One family alone may not fill the common buffer: flushing it would stop the others.
+    family.set_write_buffer_size(options.write_buffer_bytes / 2);
+    // Level 1 as large as the few small files that go into it, not the default 256 MiB: a merge of
+    // random keys rewrites all of level 1.
+    family.set_max_bytes_for_level_base(64 * MIB as u64);
+    family.set_target_file_size_base(16 * MIB as u64);
+    family
+}
+
+/// A commit: on the disk before it returns.
+pub(super) fn synced() -> WriteOptions {
+    let mut write = WriteOptions::default();
+    write.set_sync(true);
+    write
+}
+
+/// A publication: with the operating system before it returns, on the disk with the next commit.
+pub(super) fn unsynced() -> WriteOptions {
+    WriteOptions::default()
+}

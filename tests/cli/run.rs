@@ -1,0 +1,78 @@
+//! Runs `cairn` as a child process; a server is stopped when its handle goes.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+/// Runs a command to its end.
+pub(crate) fn cairn(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cairn")).args(args).output().unwrap()
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A running `cairn serve`.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) url: String,
+    /// What it announced, without the key.
+    pub(crate) announced: Vec<String>,
+    pub(crate) public_key: String,
+}
+
+impl Server {
+    /// Starts on a folder; the error is what it wrote to standard error before it ended.
+    pub(crate) fn start(folder: &Path, more: &[&str]) -> Result<Self, String> {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_cairn"))
+            .arg("serve")
+            .args(["--data-dir".as_ref(), folder.as_os_str()])
+            .args(["--listen", &address.to_string(), "--metrics-listen", "off"])
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap()).lines();
+        let (mut announced, mut public_key) = (Vec::new(), String::new());
+        while let Some(Ok(line)) = stdout.next() {
+            if public_key.is_empty() && !line.starts_with("-----") {
+                announced.push(line);
+                continue;
+            }
+            public_key.push_str(&line);
+            public_key.push('\n');
+            if line.starts_with("-----END") {
+                let url = format!("http://{address}");
+                return Ok(Self { process, url, announced, public_key });
+            }
+        }
+        let mut error = String::new();
+        process.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+        assert!(!process.wait().unwrap().success(), "a server that ends has failed: {error}");
+        Err(error)
+    }
+
+    /// The announced value behind a label.
+    pub(crate) fn value(&self, label: &str) -> &str {
+        let line = self.announced.iter().find_map(|line| line.trim().strip_prefix(label));
+        line.unwrap_or_else(|| panic!("no {label} in {:?}", self.announced)).trim()
+    }
+
+    /// SIGTERM, and an orderly end.
+    pub(crate) fn stop(mut self) {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(self.process.wait().unwrap().success());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ended_already = self.process.kill();
+        let _ended_already = self.process.wait();
+    }
+}

@@ -1,0 +1,218 @@
+//! One writer, one head, no duplicates, nothing signed too early, everything bounded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cairn::limits::QUEUE_ENTRIES_MAX;
+use cairn::log::CreateEntryError;
+use cairn::publisher::HeadGuard;
+use cairn::recovery::RecoveryError;
+use storage::Store;
+use tlog::{LogIndex, NodeHash, TreeSize};
+
+use crate::house::{House, create, verify};
+use crate::support::Proposals;
+
+/// Invariant 1: sign only what is durable.
+#[tokio::test]
+async fn nothing_is_signed_or_answered_before_it_is_durable() {
+    let house = House::new().await;
+    let log = Arc::new(house.start().await.unwrap());
+    let held = house.store.hold_commits().await;
+    let json = Proposals::new().next_json();
+    let writer = { let log = log.clone(); tokio::spawn(async move { create(&log, &json).await }) };
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!writer.is_finished(), "answered although the commit is not done");
+    assert_eq!(log.info().active.checkpoint.head.size, TreeSize(0), "published too early");
+    drop(held);
+    let entry = writer.await.unwrap().unwrap();
+    verify(&house, &entry);
+    assert_eq!(log.info().active.checkpoint.head.size, TreeSize(1));
+}
+
+/// Invariant 2: a second writer on the same store conflicts and never forks.
+#[tokio::test]
+async fn a_second_writer_stops_and_nothing_forks() {
+    let house = House::new().await;
+    let (one, two) = (house.start().await.unwrap(), house.start().await.unwrap());
+    let mut proposals = Proposals::new();
+    let first = create(&one, &proposals.next_json()).await.unwrap();
+    let refused = create(&two, &proposals.next_json()).await.unwrap_err();
+    assert!(refused.to_string().contains("another writer"), "{refused}");
+    let second = create(&one, &proposals.next_json()).await.unwrap();
+    assert_eq!(second.virtual_index.0, first.virtual_index.0 + 1);
+    assert_eq!(two.info().active.checkpoint.head.size, TreeSize(0), "the loser signed nothing");
+}
+
+/// Invariant 3: a store from an old snapshot is noticed by the head guard.
+#[tokio::test]
+async fn a_restored_old_copy_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut house = House::new().await;
+    house.guard = Some(HeadGuard::new(folder.path().join("guard")));
+    let log = house.start().await.unwrap();
+    let mut proposals = Proposals::new();
+    create(&log, &proposals.next_json()).await.unwrap();
+    let snapshot = house.store.copy();
+    create(&log, &proposals.next_json()).await.unwrap();
+
+    let restored = house.over(snapshot);
+    match restored.start().await.err() {
+        Some(RecoveryError::RolledBack { published, stored, .. }) => {
+            assert_eq!((published, stored), (TreeSize(2), TreeSize(1)));
+        }
+        other => panic!("{other:?}"),
+    }
+    let mut unguarded = restored;
+    unguarded.guard = None;
+    unguarded.start().await.expect("without a guard nobody can tell");
+}
+
+/// Invariant 3: two histories of one size are told apart.
+#[tokio::test]
+async fn a_store_with_another_history_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut house = House::new().await;
+    let other = house.over(house.store.copy());
+    house.guard = Some(HeadGuard::new(folder.path().join("guard")));
+    let mut proposals = Proposals::new();
+    create(&house.start().await.unwrap(), &proposals.next_json()).await.unwrap();
+    create(&other.start().await.unwrap(), &proposals.next_json()).await.unwrap();
+
+    let swapped = house.over(other.store.reopen());
+    let error = swapped.start().await.err();
+    assert!(matches!(error, Some(RecoveryError::Forked { .. })), "{error:?}");
+}
+
+/// Invariant 3: the head's root is recomputed from the hashes.
+#[tokio::test]
+async fn a_damaged_tree_does_not_start() {
+    let house = House::new().await;
+    let log = house.start().await.unwrap();
+    let mut proposals = Proposals::new();
+    for _ in 0..5 {
+        create(&log, &proposals.next_json()).await.unwrap();
+    }
+    let damaged = house.reopened();
+    assert!(damaged.store.tamper_hash(house.tree_id, 0, 2, NodeHash::from_bytes([1; 32])));
+    let error = damaged.start().await.err();
+    assert!(matches!(error, Some(RecoveryError::Head { .. })), "{error:?}");
+}
+
+/// Invariant 5: one body, one leaf; the losers are answered when the winner can be read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn simultaneous_duplicates_have_one_winner() {
+    let house = House::new().await;
+    let log = Arc::new(house.start().await.unwrap());
+    let mut proposals = Proposals::new();
+    for round in 0..20 {
+        let json = Arc::new(proposals.next_json());
+        let writers: Vec<_> = (0..16)
+            .map(|_| {
+                let (log, json) = (log.clone(), json.clone());
+                tokio::spawn(async move {
+                    match create(&log, &json).await {
+                        Ok(_) => true,
+                        Err(CreateEntryError::Duplicate(id)) => {
+                            let found = log.entry_by_id(&id).await.unwrap();
+                            assert!(found.is_some(), "409 before the first copy can be read");
+                            false
+                        }
+                        Err(other) => panic!("{other}"),
+                    }
+                })
+            })
+            .collect();
+        let mut winners = 0;
+        for writer in writers {
+            winners += usize::from(writer.await.unwrap());
+        }
+        assert_eq!(winners, 1, "round {round}");
+    }
+    assert_eq!(log.health().head.size, TreeSize(20));
+}
+
+/// Batching: what gathers during one sync is committed with the next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entries_gather_while_a_commit_is_under_way() {
+    const ENTRIES: u64 = 300;
+    let house = House::new().await;
+    let log = Arc::new(house.start().await.unwrap());
+    let mut proposals = Proposals::new();
+    let held = house.store.hold_commits().await;
+    let before = house.store.steps();
+    let writers: Vec<_> = (0..ENTRIES)
+        .map(|_| {
+            let (log, json) = (log.clone(), proposals.next_json());
+            tokio::spawn(async move { create(&log, &json).await.unwrap() })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    drop(held);
+    let mut seen = vec![false; ENTRIES as usize];
+    for writer in writers {
+        let entry = writer.await.unwrap();
+        verify(&house, &entry);
+        seen[usize::try_from(entry.virtual_index.0).unwrap()] = true;
+    }
+    assert!(seen.iter().all(|seen| *seen), "an index was given twice or not at all");
+    let steps = house.store.steps() - before;
+    assert!(steps <= 8, "{ENTRIES} entries took {steps} commits and publications");
+}
+
+/// Invariant 7: a full queue is told, at once, and what was accepted is not lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_queue_pushes_back() {
+    let house = House::new().await;
+    let log = Arc::new(house.start().await.unwrap());
+    let mut proposals = Proposals::new();
+    let held = house.store.hold_commits().await;
+    let total = QUEUE_ENTRIES_MAX + 500;
+    let writers: Vec<_> = (0..total)
+        .map(|_| {
+            let (log, json) = (log.clone(), proposals.next_json());
+            tokio::spawn(async move { create(&log, &json).await })
+        })
+        .collect();
+    let mut refused = 0;
+    let mut release = Some(held);
+    for writer in writers.into_iter().rev() {
+        // The last writers find the queue full, and are answered while the commit is still held.
+        let outcome = writer.await.unwrap();
+        refused += usize::from(matches!(outcome, Err(CreateEntryError::Pushback)));
+        release.take_if(|_| refused > 0);
+    }
+    assert!(refused > 0);
+    let size = usize::try_from(log.health().head.size.0).unwrap();
+    assert_eq!(size + refused, total, "every entry was either logged or refused");
+}
+
+/// What is in the search index is there as soon as the entry is (users.md row 6).
+#[tokio::test]
+async fn an_entry_is_found_as_soon_as_it_is_answered() {
+    let house = House::new().await;
+    let log = house.start().await.unwrap();
+    let json = Proposals::new().next_json();
+    let entry = create(&log, &json).await.unwrap();
+    let proposal: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let digest = proposal["spec"]["data"]["hash"]["value"].as_str().unwrap();
+    let found = log.search(&format!("sha256:{digest}")).await.unwrap();
+    assert_eq!(found, [entry.id]);
+    assert!(log.search("sha256:nothing").await.unwrap().is_empty());
+}
+
+/// The reader's border: what is integrated and not yet published is not seen.
+#[tokio::test]
+async fn reads_stop_at_the_published_head() {
+    let house = House::new().await;
+    let log = house.start().await.unwrap();
+    let entry = create(&log, &Proposals::new().next_json()).await.unwrap();
+    let store = house.store.log(house.tree_id).await.unwrap();
+    let reader = cairn::reader::Reader::new(store.clone());
+    let before = reader.at(tlog::TreeHead::empty());
+    assert!(before.entry(LogIndex(0)).await.unwrap().is_none());
+    assert!(before.index_of(entry.id.leaf_hash).await.unwrap().is_none());
+    assert!(store.indices_of(&[entry.id.leaf_hash]).await.unwrap()[0].is_some());
+    let now = reader.at(entry.checkpoint.head);
+    assert!(now.entry(LogIndex(0)).await.unwrap().is_some());
+}

@@ -1,0 +1,10 @@
+//! The write path under faults: every durable step is cut once, with the write kept or lost.
+//!
+//! Invariants of ARCHITECTURE.md are named beside the tests that would catch their breach.
+
+mod crashes;
+mod fsck;
+mod house;
+mod invariants;
+#[path = "../support/mod.rs"]
+mod support;

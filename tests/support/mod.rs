@@ -1,0 +1,75 @@
+//! What several test programs share: proposals that are signed at test time.
+#![allow(unreachable_pub, reason = "a module of several programs, some of which are benches")]
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use cairn::publisher::signer::public_key_pem;
+
+/// Makes hashedrekord proposals, each with an artifact of its own, under one key.
+pub struct Proposals {
+    key: EcdsaKeyPair,
+    pem: String,
+    made: u64,
+}
+
+impl Proposals {
+    /// With a new key.
+    pub fn new() -> Self {
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+        let spki: PublicKeyX509Der<'_> = key.public_key().as_der().unwrap();
+        let pem = STANDARD.encode(public_key_pem(spki.as_ref()));
+        Self { key, pem, made: 0 }
+    }
+
+    /// The next hashedrekord proposal, as JSON.
+    pub fn next_json(&mut self) -> String {
+        self.made += 1;
+        let artifact = self.made.to_be_bytes();
+        let value = hex::encode(digest(&SHA256, &artifact));
+        let (content, pem) = (self.sign(&artifact), &self.pem);
+        proposal("hashedrekord", serde_json::json!({
+            "data": {"hash": {"algorithm": "sha256", "value": value}},
+            "signature": {"content": content, "publicKey": {"content": pem}},
+        }))
+    }
+
+    /// A rekord proposal with this content.
+    #[allow(dead_code, reason = "not every program needs it")]
+    pub fn rekord_json(&self, content: &[u8]) -> String {
+        let (signature, pem) = (self.sign(content), &self.pem);
+        proposal("rekord", serde_json::json!({
+            "data": {"content": STANDARD.encode(content)},
+            "signature": {"format": "x509", "content": signature, "publicKey": {"content": pem}},
+        }))
+    }
+
+    /// A dsse proposal with this payload.
+    #[allow(dead_code, reason = "not every program needs it")]
+    pub fn dsse_json(&self, payload: &[u8]) -> String {
+        let kind = "application/octet-stream";
+        let mut signed =
+            format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).into_bytes();
+        signed.extend_from_slice(payload);
+        let envelope = serde_json::json!({
+            "payloadType": kind,
+            "payload": STANDARD.encode(payload),
+            "signatures": [{"keyid": "", "sig": self.sign(&signed)}],
+        });
+        proposal("dsse", serde_json::json!({
+            "proposedContent": {"envelope": envelope.to_string(), "verifiers": [self.pem]},
+        }))
+    }
+
+    /// A signature over the SHA-256 of a message, DER in base64.
+    fn sign(&self, message: &[u8]) -> String {
+        STANDARD.encode(self.key.sign(&SystemRandom::new(), message).unwrap())
+    }
+}
+
+fn proposal(kind: &str, spec: serde_json::Value) -> String {
+    serde_json::json!({"kind": kind, "apiVersion": "0.0.1", "spec": spec}).to_string()
+}
