@@ -219,3 +219,33 @@ async fn current_head(log: &LogIdentity, connection: &mut Connection) -> Result<
     let info = info.map_err(|error| error.to_string())?;
     log.open_checkpoint(&info.signed_tree_head).map_err(|fault| fault.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use tlog::{RootHash, TreeSize};
+
+    use super::*;
+
+    fn head(size: u64, root: u8) -> TreeHead {
+        TreeHead { size: TreeSize(size), root: RootHash::from_bytes([root; 32]) }
+    }
+
+    #[test]
+    fn two_roots_at_one_size_are_a_fork() {
+        let mut history = History::starting_at(head(5, 1));
+        assert_eq!(history.see_head(head(5, 1)), Ok(()));
+        assert_eq!(history.see_head(head(6, 2)), Ok(()));
+        assert_eq!(history.see_head(head(5, 2)), Err(Fault::Fork(5)));
+        assert_eq!(history.see_head(head(6, 1)), Err(Fault::Fork(6)));
+    }
+
+    #[test]
+    fn an_index_belongs_to_one_entry() {
+        let mut history = History::starting_at(head(0, 0));
+        assert_eq!(history.see_index(7, "a"), Ok(()));
+        assert_eq!(history.see_index(7, "a"), Ok(()));
+        let fault = Fault::IndexTwice { index: 7, other: "a".to_owned() };
+        assert_eq!(history.see_index(7, "b"), Err(fault));
+        assert_eq!(history.see_index(8, "b"), Ok(()));
+    }
+}

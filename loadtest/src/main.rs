@@ -72,7 +72,7 @@ struct Common {
     /// Verify the first, each N-th and the last answer in full
     #[arg(long, default_value = "50", value_parser = parse_sampling, value_name = "N|all")]
     check_every: Sampling,
-    /// Same as --check-every: `--check all`
+    /// Another name of --check-every, for `--check all`
     #[arg(
         long,
         value_parser = parse_sampling,
@@ -145,11 +145,11 @@ fn run_cli(command: Command) -> Result<bool, MainError> {
     let report = carry_out(&common.into_plan(mode, read_back)?)?;
     match output {
         Output::Text => print!("{report}"),
-        Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
-    }
-    for run in &report.runs {
-        for failure in &run.checks.failures.first {
-            eprintln!("loadtest: {}: {}", failure.subject, failure.fault);
+        Output::Json => {
+            println!("{}", serde_json::to_string_pretty(&report)?);
+            // The text names them; whoever pipes JSON away should see them too.
+            let failures = report.runs.iter().flat_map(|run| &run.checks.failures.first);
+            failures.for_each(|failure| eprintln!("loadtest: {failure}"));
         }
     }
     if !report.good {

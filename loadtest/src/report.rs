@@ -200,7 +200,7 @@ impl RunReport {
             writeln!(f, "  FAILED      {}", failures.count)?;
         }
         for failure in &failures.first {
-            writeln!(f, "              {}: {}", failure.subject, failure.fault)?;
+            writeln!(f, "              {failure}")?;
         }
         if self.entries == 0 {
             writeln!(f, "  FAILED      no good answer")?;

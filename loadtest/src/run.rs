@@ -152,6 +152,7 @@ impl Runs<'_> {
             |number| Expected { body: Some(&target.entry(number).body[..]), ..Expected::default() };
         let verified = self.verify(&mut measured, &*target, expected, failures);
         checks.verified = verified.len() as u64;
+        self.reconnect()?;
         let step = verified.len().div_ceil(self.plan.read_back.max(1)).max(1);
         let again: Vec<Verified> = verified.iter().step_by(step).cloned().collect();
         let again = if self.plan.read_back == 0 { &[] } else { &again[..] };
@@ -161,6 +162,7 @@ impl Runs<'_> {
     }
 
     async fn read(&mut self, load: Load, by: ReadBy, seed: u64) -> Result<RunReport, RunError> {
+        self.reconnect()?;
         let (_, head) = identify(&mut self.connection).await?;
         let (first, size) = (self.log.first_index, head.size.0);
         if size == 0 {
@@ -182,8 +184,15 @@ impl Runs<'_> {
                 checks.failures.add(&entry.id, fault);
             }
         }
+        self.reconnect()?;
         self.link(&verified, &mut checks).await;
         Ok(self.report(measured, checks))
+    }
+
+    /// Takes a new connection: the server may have closed one that was idle during a run.
+    fn reconnect(&mut self) -> Result<(), RunError> {
+        self.connection = new_connection(self.plan)?;
+        Ok(())
     }
 
     /// Learns entry IDs, evenly over the log.

@@ -2,6 +2,7 @@
 //! of those answers that are verified afterwards.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -21,6 +22,12 @@ pub struct Failure {
     pub subject: String,
     /// What is wrong.
     pub fault: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.subject, self.fault)
+    }
 }
 
 /// The failures of a run.

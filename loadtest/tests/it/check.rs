@@ -144,6 +144,7 @@ fn false_checkpoints_are_refused() {
         ("the signature's name is not the origin's host name", |_, checkpoint| {
             checkpoint.replace("— log.example ", "— log.elsewhere ")
         }),
+        ("origin \"log.example - 7\"", |log, _| log.checkpoint_of(7, 11)),
         ("the signature's hint is not the start of the log ID", |_, _| fake_log(11).checkpoint(11)),
     ];
     for (why, alter) in cases {
@@ -204,6 +205,12 @@ fn consistency_proofs() {
         let other = head(old - 1 + 2 * usize::from(old == 1));
         let forked = TreeHead { root: other.root, ..old_head };
         assert!(verify_consistency(&text, &forked, &new_head).is_err(), "{old} {new}");
+        proof.root_hash.truncate(62);
+        let unclear = serde_json::to_vec(&proof).unwrap();
+        assert!(verify_consistency(&unclear, &old_head, &new_head).is_err(), "{old} {new}");
+        proof.root_hash = "ab".repeat(32); // of another size than the newest: says nothing
+        let later = serde_json::to_vec(&proof).unwrap();
+        verify_consistency(&later, &old_head, &new_head).unwrap();
         proof.hashes[0] = "ab".repeat(32);
         let text = serde_json::to_vec(&proof).unwrap();
         let fault = verify_consistency(&text, &old_head, &new_head).unwrap_err();

@@ -76,12 +76,17 @@ fn a_wrong_server_fails_and_is_told_why() {
         (Wrong::ReadBack, "GET /api/v1/log/entries?logIndex="),
         (Wrong::Consistency, "consistency proof from size "),
         (Wrong::Fork, "GET /api/v1/log/proof: consistency proof from size "),
+        (Wrong::Shrinks, "GET /api/v1/log: the log has shrunk from "),
         (Wrong::Garbage, "malformed answer"),
     ] {
         let (code, report, errors) = against(wrong, 3, &SMALL);
         assert_eq!(code, 1, "{wrong:?}: {errors}{report:#}");
         assert!(errors.contains(why), "{wrong:?}: {errors}");
         assert_eq!(report["good"], false, "{wrong:?}");
+        if wrong == Wrong::Shrinks {
+            // The smaller head is still an honest one of the same history.
+            assert_eq!(report["runs"][0]["checks"]["failures"]["count"], 1, "{errors}");
+        }
     }
 }
 
@@ -140,6 +145,10 @@ fn reading() {
         let (code, _, errors) = against(wrong, 9, &arguments);
         assert_eq!(code, 1, "{wrong:?} {by}: {errors}");
     }
+    // An answer with another index than the one asked for needs no mathematics.
+    let by_index = ["read", "-n", "50", "--warm-up", "3", "--check-every", "99", "--by", "index"];
+    let (_, report, _) = against(Wrong::ReadBack, 9, &by_index);
+    assert_eq!(report["runs"][0]["checks"]["failures"]["count"], 53);
     let (code, _, errors) = against(Wrong::Nothing, 0, &read);
     assert_eq!((code, errors.as_str()), (2, "loadtest: read: the log holds no entry\n"));
 }

@@ -139,8 +139,13 @@ impl FakeLog {
     }
 
     pub(crate) fn checkpoint(&self, size: usize) -> String {
+        self.checkpoint_of(TREE_ID, size)
+    }
+
+    /// A checkpoint as if the tree had another number.
+    pub(crate) fn checkpoint_of(&self, tree_id: u64, size: usize) -> String {
         let root = STANDARD.encode(root(&self.leaves[..size]).as_bytes());
-        let text = format!("{HOSTNAME} - {TREE_ID}\n{size}\n{root}\n");
+        let text = format!("{HOSTNAME} - {tree_id}\n{size}\n{root}\n");
         let signature = [&self.log_id()[..4], &self.sign(&text)].concat();
         format!("{text}\n— {HOSTNAME} {}\n", STANDARD.encode(signature))
     }
@@ -167,6 +172,11 @@ impl FakeLog {
     }
 
     pub(crate) fn info(&self) -> LogInfo {
+        self.info_at(self.size())
+    }
+
+    /// The log's description when it had this size.
+    pub(crate) fn info_at(&self, size: usize) -> LogInfo {
         let frozen = ShardInfo {
             root_hash: "00".repeat(32),
             signed_tree_head: "of another tree".to_owned(),
@@ -175,10 +185,10 @@ impl FakeLog {
         };
         LogInfo {
             inactive_shards: Some(vec![frozen]),
-            root_hash: root(&self.leaves).to_string(),
-            signed_tree_head: self.checkpoint(self.size()),
+            root_hash: root(&self.leaves[..size]).to_string(),
+            signed_tree_head: self.checkpoint(size),
             tree_id: TREE_ID.to_string(),
-            tree_size: self.size() as u64,
+            tree_size: size as u64,
         }
     }
 

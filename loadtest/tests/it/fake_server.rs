@@ -49,6 +49,8 @@ pub(crate) enum Wrong {
     Consistency,
     /// Rewrites the first entry after some time, and signs the new history.
     Fork,
+    /// Describes itself as it was ten entries ago.
+    Shrinks,
     /// Refuses every second proposal.
     Busy,
     /// Refuses every proposal.
@@ -113,19 +115,11 @@ async fn serve_description_then_garbage(
         }
         let request = String::from_utf8_lossy(&request[..length]);
         let path = request.split(' ').nth(1).unwrap_or_default();
-        let body = describe(&server.lock().unwrap_or_else(PoisonError::into_inner).log, path);
+        let body = server.lock().unwrap_or_else(PoisonError::into_inner).describe(path);
         let answer = body.map_or("NOT HTTP\r\n\r\n".to_owned(), |body| {
             format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
         });
         stream.write_all(answer.as_bytes()).await?;
-    }
-}
-
-fn describe(log: &FakeLog, path: &str) -> Option<String> {
-    match path {
-        "/api/v1/log" => Some(serde_json::to_string(&log.info()).unwrap() + "\n"),
-        "/api/v1/log/publicKey" => Some(log.public_key_pem()),
-        _ => None,
     }
 }
 
@@ -145,7 +139,7 @@ async fn answer(
             (Method::GET, Some("")) => server.by_index(number(&query, "logIndex=")),
             (Method::GET, Some(id)) => server.by_id(&id[1..]),
             (Method::GET, None) if path == "/api/v1/log/proof" => server.proof(&query),
-            _ => match describe(&server.log, &path) {
+            _ => match server.describe(&path) {
                 Some(body) => response(StatusCode::OK, body.into_bytes()),
                 None => response(StatusCode::NOT_FOUND, Vec::new()),
             },
@@ -171,6 +165,18 @@ fn response(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
 }
 
 impl Server {
+    fn describe(&self, path: &str) -> Option<String> {
+        let shrunk = if self.wrong == Wrong::Shrinks && self.proposals > 0 { 10 } else { 0 };
+        match path {
+            "/api/v1/log" => {
+                let info = self.log.info_at(self.log.size() - shrunk);
+                Some(serde_json::to_string(&info).unwrap() + "\n")
+            }
+            "/api/v1/log/publicKey" => Some(self.log.public_key_pem()),
+            _ => None,
+        }
+    }
+
     fn propose(&mut self, body: &[u8]) -> Response<Full<Bytes>> {
         self.proposals += 1;
         let busy = self.wrong == Wrong::Busy && self.proposals.is_multiple_of(2);
