@@ -14,7 +14,7 @@ fn loadtest(arguments: &[&str]) -> Output {
 /// Runs against a server that is wrong in this way; gives exit code, report and standard error.
 fn against(wrong: Wrong, size: usize, arguments: &[&str]) -> (i32, Value, String) {
     let url = format!("http://{}", start(wrong, size));
-    let mut all = vec![arguments[0], &url, "--output", "json", "--timeout", "400ms"];
+    let mut all = vec![arguments[0], &url, "--output", "json"];
     all.extend_from_slice(&arguments[1..]);
     let output = loadtest(&all);
     let report = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
@@ -57,7 +57,11 @@ fn an_open_loop_keeps_its_rate() {
     let (code, report, errors) = against(Wrong::Nothing, 0, &arguments);
     assert_eq!((code, errors.as_str()), (0, ""), "{report:#}");
     let run = &report["runs"][0];
-    assert_eq!((&run["load"], &run["entries"]), (&"open".into(), &90.into()));
+    let (sent, unsent) = (&run["entries"], &run["unsent"]); // unsent if this machine is very busy
+    assert_eq!(
+        (&run["load"], sent.as_u64().unwrap() + unsent.as_u64().unwrap()),
+        (&"open".into(), 90)
+    );
     assert!(run["seconds"].as_f64().unwrap() >= 0.29, "{run}");
 }
 
@@ -122,7 +126,7 @@ fn refusals_are_errors_but_not_failures() {
 fn a_server_without_good_answers_fails() {
     let (code, report, errors) = against(Wrong::Refuses, 3, &SMALL);
     assert_eq!((code, errors.as_str()), (1, "loadtest: FAILED\n"), "{report:#}");
-    let hanging = ["write", "-n", "2", "--warm-up", "0", "-c", "1"];
+    let hanging = ["write", "-n", "2", "--warm-up", "0", "--timeout", "100ms"];
     let (code, report, _) = against(Wrong::Hangs, 3, &hanging);
     assert_eq!((code, &report["runs"][0]["errors"]["timeout"]["count"]), (1, &2.into()));
 }
