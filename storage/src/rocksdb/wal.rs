@@ -25,7 +25,8 @@ pub(super) fn is_damaged(directory: &Path) -> io::Result<bool> {
             logs.push(path);
         }
     }
-    logs.sort_unstable(); // their names are numbers of six digits
+    // Their names are numbers, of six digits or more.
+    logs.sort_unstable_by_key(|log| (log.as_os_str().len(), log.clone()));
     let mut scan = Scan::default();
     for log in logs {
         for block in fs::read(log)?.chunks(BLOCK_BYTES) {
