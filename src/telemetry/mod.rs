@@ -1,0 +1,274 @@
+//! What is measured and how it is logged: metric names, and the set-up of `tracing`.
+//!
+//! Names that begin with `rekor_` are those of Rekor v1 (contract §1.13), for dashboards that exist.
+
+mod summary;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use prometheus::core::Collector;
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
+    Registry, TextEncoder,
+};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::util::TryInitError;
+
+use crate::config::{LogFormat, Settings};
+use summary::Summaries;
+
+/// Content type of [`Metrics::render`].
+pub const METRICS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// All metrics of one process.
+pub struct Metrics {
+    /// Entries that wait for the sequencer.
+    pub queue_depth: IntGauge,
+    /// Entries in a commit.
+    pub batch_entries: Histogram,
+    /// Time of a commit.
+    pub commit_seconds: Histogram,
+    /// Time of a checkpoint signature.
+    pub sign_seconds: Histogram,
+    /// Entries that were created since the start.
+    pub new_entries: IntCounter,
+    registry: Registry,
+    tree_size: IntGauge,
+    checkpoint_age_seconds: Gauge,
+    published: Mutex<Option<Instant>>,
+    requests: Requests,
+    index_latency: Summaries<bool>,
+}
+
+/// What Rekor counts of every request; latencies are in nanoseconds.
+struct Requests {
+    api_latency: HistogramVec,
+    api_latency_summary: Summaries<(&'static str, u16)>,
+    latency_by_api: HistogramVec,
+    qps_by_api: IntCounterVec,
+}
+
+impl Metrics {
+    /// All metrics at zero, in a registry of their own.
+    pub fn new() -> Arc<Self> {
+        let seconds = exponential(0.000_1, 10.0, 16);
+        let registry = Registry::new();
+        let in_registry = Registered(&registry);
+        let requests = Requests::new(&in_registry);
+        sure(registry.register(Box::new(ProcessCollector::for_self())));
+        in_registry.build_info();
+        let metrics = Self {
+            queue_depth: in_registry.gauge("cairn_queue_depth", "Entries that wait for a commit"),
+            batch_entries: in_registry.histogram(
+                "cairn_batch_entries",
+                "Entries in one commit",
+                exponential(1.0, 4096.0, 13),
+            ),
+            commit_seconds: in_registry.histogram(
+                "cairn_commit_seconds",
+                "Time of one durable commit",
+                seconds.clone(),
+            ),
+            sign_seconds: in_registry.histogram(
+                "cairn_sign_seconds",
+                "Time of one checkpoint signature",
+                seconds,
+            ),
+            new_entries: in_registry.keep(sure(IntCounter::new(
+                "rekor_new_entries",
+                "Entries that were created",
+            ))),
+            tree_size: in_registry.gauge("cairn_tree_size", "Published size of the active tree"),
+            checkpoint_age_seconds: in_registry.keep(sure(Gauge::new(
+                "cairn_checkpoint_age_seconds",
+                "Time since the newest checkpoint was published",
+            ))),
+            index_latency: in_registry.keep(Summaries::new(
+                "rekor_index_storage_latency_summary",
+                "Latency of the search index, in nanoseconds",
+                &["success"],
+                |success| vec![success.to_string()],
+            )),
+            published: Mutex::new(None),
+            requests,
+            registry,
+        };
+        Arc::new(metrics)
+    }
+
+    /// A checkpoint over this many entries has been published just now.
+    pub fn published(&self, size: u64) {
+        self.tree_size.set(i64::try_from(size).unwrap_or(i64::MAX));
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        *published = Some(Instant::now());
+    }
+
+    /// Counts one request under its route template, exactly once.
+    pub(crate) fn request(&self, path: &'static str, method: &str, status: u16, took: Duration) {
+        let (code, nanos) = (status.to_string(), nanoseconds(took));
+        let requests = &self.requests;
+        requests.api_latency.with_label_values(&[path, &code]).observe(nanos);
+        requests.api_latency_summary.observe((path, status), nanos);
+        requests.latency_by_api.with_label_values(&[path, method]).observe(nanos);
+        requests.qps_by_api.with_label_values(&[path, method, &code]).inc();
+    }
+
+    /// Counts one look-up in the search index.
+    pub(crate) fn index_lookup(&self, success: bool, took: Duration) {
+        self.index_latency.observe(success, nanoseconds(took));
+    }
+
+    /// All metrics in the Prometheus text format.
+    pub fn render(&self) -> String {
+        let published = *self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(published) = published {
+            self.checkpoint_age_seconds.set(published.elapsed().as_secs_f64());
+        }
+        let text = TextEncoder::new().encode_to_string(&self.registry.gather());
+        text.unwrap_or_else(|error| format!("# {error}\n"))
+    }
+}
+
+impl Requests {
+    fn new(in_registry: &Registered<'_>) -> Self {
+        let api_latency = HistogramOpts::new("rekor_api_latency", "API latency by path and code");
+        let by_api =
+            HistogramOpts::new("rekor_latency_by_api", "API latency by path and method, in ns")
+                .buckets(exponential(1e6, 60e9, 10));
+        let qps = Opts::new("rekor_qps_by_api", "API requests by path, method and code");
+        Self {
+            api_latency: in_registry.keep(sure(HistogramVec::new(api_latency, &["path", "code"]))),
+            api_latency_summary: in_registry.keep(Summaries::new(
+                "rekor_api_latency_summary",
+                "API latency by path and code, in ns",
+                &["path", "code"],
+                |(path, code)| vec![(*path).into(), code.to_string()],
+            )),
+            latency_by_api: in_registry.keep(sure(HistogramVec::new(by_api, &["path", "method"]))),
+            qps_by_api: in_registry
+                .keep(sure(IntCounterVec::new(qps, &["path", "method", "code"]))),
+        }
+    }
+}
+
+struct Registered<'a>(&'a Registry);
+
+impl Registered<'_> {
+    fn keep<C: Collector + Clone + 'static>(&self, collector: C) -> C {
+        sure(self.0.register(Box::new(collector.clone())));
+        collector
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.keep(sure(IntGauge::new(name, help)))
+    }
+
+    fn histogram(&self, name: &str, help: &str, buckets: Vec<f64>) -> Histogram {
+        let options = HistogramOpts::new(name, help).buckets(buckets);
+        self.keep(sure(Histogram::with_opts(options)))
+    }
+
+    fn build_info(&self) {
+        let options = Opts::new("rekor_build_info", "Version of this program; always 1");
+        let labels = ["version", "revision", "build_date", "goversion"];
+        let info = self.keep(sure(prometheus::IntGaugeVec::new(options, &labels)));
+        info.with_label_values(&[env!("CARGO_PKG_VERSION"), "", "", ""]).set(1);
+    }
+}
+
+fn sure<T>(made: prometheus::Result<T>) -> T {
+    #[expect(clippy::expect_used, reason = "names and labels are constants, and a test makes them")]
+    made.expect("a metric with a valid name of its own")
+}
+
+/// `count` bounds from `first` to `last`, each the same factor above the one before.
+fn exponential(first: f64, last: f64, count: u32) -> Vec<f64> {
+    let factor = (last / first).powf(1.0 / f64::from(count - 1));
+    (0..count).map(|n| first * factor.powf(f64::from(n))).collect()
+}
+
+fn nanoseconds(took: Duration) -> f64 {
+    took.as_secs_f64() * 1e9
+}
+
+/// Logging cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum LoggingError {
+    /// The filter is none.
+    #[error("log level {filter:?}: {source}")]
+    Filter {
+        /// As it was set.
+        filter: String,
+        /// What is wrong.
+        #[source]
+        source: ParseError,
+    },
+    /// It has been set up before.
+    #[error(transparent)]
+    SetUp(#[from] TryInitError),
+}
+
+/// Sends log lines to standard error, in the form and from the level that the settings say.
+///
+/// # Errors
+/// As [`LoggingError`] says.
+pub fn init_logging(settings: &Settings) -> Result<(), LoggingError> {
+    use tracing_subscriber::util::SubscriberInitExt as _;
+
+    let filter = settings.log_level.as_deref().unwrap_or("info");
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|source| LoggingError::Filter { filter: filter.into(), source })?;
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match settings.log_format.unwrap_or(LogFormat::Text) {
+        LogFormat::Text => lines.finish().try_init()?,
+        LogFormat::Json => lines.json().flatten_event(true).finish().try_init()?,
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rekor_names_and_labels() {
+        let metrics = Metrics::new();
+        metrics.request("/api/v1/log", "GET", 200, Duration::from_millis(2));
+        metrics.index_lookup(true, Duration::from_nanos(5));
+        metrics.new_entries.inc();
+        metrics.published(7);
+        let text = metrics.render();
+        for line in [
+            r#"rekor_latency_by_api_count{method="GET",path="/api/v1/log"} 1"#,
+            r#"rekor_qps_by_api{code="200",method="GET",path="/api/v1/log"} 1"#,
+            r#"rekor_api_latency_count{code="200",path="/api/v1/log"} 1"#,
+            "# TYPE rekor_api_latency_summary summary",
+            r#"rekor_api_latency_summary_sum{code="200",path="/api/v1/log"} 2000000"#,
+            r#"rekor_api_latency_summary_count{code="200",path="/api/v1/log"} 1"#,
+            r#"rekor_index_storage_latency_summary_sum{success="true"} 5"#,
+            "rekor_new_entries 1",
+            "cairn_tree_size 7",
+            "cairn_queue_depth 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn two_registries_do_not_clash() {
+        let (one, two) = (Metrics::new(), Metrics::new());
+        one.new_entries.inc();
+        assert_eq!(two.new_entries.get(), 0);
+    }
+
+    #[test]
+    fn bounds_of_rekor() {
+        let bounds = exponential(1e6, 60e9, 10);
+        assert_eq!((bounds.len(), bounds[0]), (10, 1e6));
+        assert!((bounds[9] / 60e9 - 1.0).abs() < 1e-9, "{bounds:?}");
+    }
+}
