@@ -77,10 +77,8 @@ impl Metrics {
                 "Time of one checkpoint signature",
                 seconds,
             ),
-            new_entries: in_registry.keep(sure(IntCounter::new(
-                "rekor_new_entries",
-                "Entries that were created",
-            ))),
+            new_entries: in_registry
+                .keep(sure(IntCounter::new("rekor_new_entries", "Entries that were created"))),
             tree_size: in_registry.gauge("cairn_tree_size", "Published size of the active tree"),
             checkpoint_age_seconds: in_registry.keep(sure(Gauge::new(
                 "cairn_checkpoint_age_seconds",
@@ -221,8 +219,7 @@ pub fn init_logging(settings: &Settings) -> Result<(), LoggingError> {
     let filter = settings.log_level.as_deref().unwrap_or("info");
     let filter = EnvFilter::try_new(filter)
         .map_err(|source| LoggingError::Filter { filter: filter.into(), source })?;
-    let lines =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.log_format.unwrap_or(LogFormat::Text) {
         LogFormat::Text => lines.finish().try_init()?,
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init()?,
