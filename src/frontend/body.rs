@@ -1,6 +1,7 @@
 //! Request bodies: how much, how long, and how much of all of them at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
@@ -11,7 +12,8 @@ use hyper::http::request::Parts;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::limits::{BODIES_BYTES_MAX, BODY_READ_MAX, LEFTOVER_BYTES_MAX, LEFTOVER_READ_MAX};
+use super::limits::{LEFTOVER_BYTES_MAX, LEFTOVER_READ_MAX};
+use super::settings::FrontendSettings;
 use super::status::Problem;
 
 /// The memory for all request bodies; cheap to clone.
@@ -19,6 +21,7 @@ use super::status::Problem;
 pub(crate) struct BodyBudget {
     free: Arc<Semaphore>, // in units of UNIT_BYTES, because permits are counted in 32 bits
     body_bytes_max: usize,
+    read_max: Duration,
 }
 
 const UNIT_BYTES: usize = 1024;
@@ -36,20 +39,22 @@ pub(crate) struct Body {
 }
 
 impl BodyBudget {
-    /// A budget for bodies of up to this many bytes each.
-    pub(crate) fn new(body_bytes_max: usize) -> Self {
-        let units = BODIES_BYTES_MAX.max(body_bytes_max).div_ceil(UNIT_BYTES);
-        Self { free: Arc::new(Semaphore::new(units)), body_bytes_max }
+    /// As the settings say.
+    pub(crate) fn new(settings: &FrontendSettings) -> Self {
+        let body_bytes_max = settings.max_request_body_bytes;
+        let units = settings.limits.bodies_bytes_max.max(body_bytes_max).div_ceil(UNIT_BYTES);
+        let read_max = settings.limits.body_read_max;
+        Self { free: Arc::new(Semaphore::new(units)), body_bytes_max, read_max }
     }
 
-    /// Takes a request apart; its body has from now on [`BODY_READ_MAX`] to arrive.
+    /// Takes a request apart; its body has a limited time to arrive from now on.
     pub(crate) fn split(&self, request: Request<Incoming>) -> (Parts, Body) {
         let (parts, incoming) = request.into_parts();
         let body = Body {
             incoming,
             ahead: None,
             expects_continue: parts.headers.contains_key(EXPECT),
-            deadline: Instant::now() + BODY_READ_MAX,
+            deadline: Instant::now() + self.read_max,
             budget: self.clone(),
             held: None,
             received: 0,

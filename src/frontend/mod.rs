@@ -31,6 +31,7 @@ use observe::{Observed, RequestIds, unless_panicked};
 use server::Reply;
 use status::Problem;
 
+pub use limits::Limits;
 pub use settings::{FrontendSettings, FrontendSettingsError};
 
 /// What the front doors need.
@@ -45,16 +46,18 @@ pub struct App {
 
 /// Serves the API until `shutdown`, then answers what is running and closes.
 pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future) {
-    let budget = BodyBudget::new(app.settings.max_request_body_bytes);
+    let budget = BodyBudget::new(&app.settings);
     // Any random word will do; without one the process is just not told apart from others.
     let word = random_tree_id().map_or(0, |id| id.get() & 0xffff_ffff);
+    let limits = app.settings.limits;
     let doors = Arc::new(Doors { app, budget, ids: RequestIds::new(format!("{word:08x}")) });
-    server::run(listener, shutdown, move |request, peer| doors.clone().enter(request, peer)).await;
+    let handler = move |request, peer| doors.clone().enter(request, peer);
+    server::run(listener, limits, shutdown, handler).await;
 }
 
 /// Serves `GET /metrics` until `shutdown`.
 pub async fn serve_metrics(listener: TcpListener, metrics: Arc<Metrics>, shutdown: impl Future) {
-    server::run(listener, shutdown, move |request: Request<Incoming>, _peer| {
+    server::run(listener, Limits::default(), shutdown, move |request: Request<Incoming>, _peer| {
         let metrics = metrics.clone();
         async move {
             match request.uri().path() {

@@ -21,9 +21,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::limits::{
-    CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_READ_MAX, REFUSALS_MAX, SHUTDOWN_MAX, WRITE_STALL_MAX,
-};
+use super::limits::{HEADER_BYTES_MAX, Limits, REFUSALS_MAX, WRITE_STALL_MAX};
 use super::stream::StallLimited;
 
 /// What goes back over the wire.
@@ -40,13 +38,17 @@ const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: appli
     {\"code\":503,\"message\":\"too many connections; retry later\"}\n";
 
 /// Serves every connection with `handler` until `shutdown`; then finishes what is running, for at
-/// most [`SHUTDOWN_MAX`], and closes.
-pub(super) async fn run<H, F>(listener: TcpListener, shutdown: impl Future, handler: H)
-where
+/// most the time that the limits say, and closes.
+pub(super) async fn run<H, F>(
+    listener: TcpListener,
+    limits: Limits,
+    shutdown: impl Future,
+    handler: H,
+) where
     H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let room = Arc::new(Semaphore::new(limits.connections_max));
     let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -67,7 +69,7 @@ where
         if let Ok(place) = room.clone().try_acquire_owned() {
             let (handler, stopping) = (handler.clone(), stopping.clone());
             connections.spawn(async move {
-                connection(stream, peer, handler, stopping).await;
+                connection(stream, peer, limits.header_read_max, handler, stopping).await;
                 drop(place);
             });
         } else if let Ok(place) = refusals.clone().try_acquire_owned() {
@@ -79,7 +81,8 @@ where
     }
     drop(listener);
     stop.send_replace(true);
-    let ended = timeout(SHUTDOWN_MAX, async { while connections.join_next().await.is_some() {} });
+    let ended =
+        timeout(limits.shutdown_max, async { while connections.join_next().await.is_some() {} });
     if ended.await.is_err() {
         tracing::warn!(open = connections.len(), "closing connections that did not end in time");
     }
@@ -88,6 +91,7 @@ where
 async fn connection<H, F>(
     stream: TcpStream,
     peer: SocketAddr,
+    header_read_max: Duration,
     handler: H,
     stopping: watch::Receiver<bool>,
 ) where
@@ -102,7 +106,7 @@ async fn connection<H, F>(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ_MAX) // of an idle connection, too
+        .header_read_timeout(header_read_max) // of an idle connection, too
         .max_buf_size(HEADER_BYTES_MAX)
         .title_case_headers(true)
         .serve_connection(io, service);

@@ -2,6 +2,7 @@
 
 use hyper::header::HeaderName;
 
+use super::limits::Limits;
 use super::rekor_v1::Operation;
 use crate::config::Settings;
 use crate::limits::REQUEST_BODY_BYTES_DEFAULT;
@@ -13,6 +14,8 @@ pub struct FrontendSettings {
     pub max_request_body_bytes: usize,
     /// Header that carries a request's ID into the log.
     pub request_id_header: HeaderName,
+    /// Caps on connections, times and memory.
+    pub limits: Limits,
     pub(crate) disabled: Vec<Operation>,
 }
 
@@ -41,6 +44,7 @@ impl Default for FrontendSettings {
         Self {
             max_request_body_bytes: REQUEST_BODY_BYTES_DEFAULT,
             request_id_header: HeaderName::from_static("x-request-id"),
+            limits: Limits::default(),
             disabled: Vec::new(),
         }
     }

@@ -3,9 +3,6 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hyper::StatusCode;
 
 use super::super::body::Body;
@@ -15,21 +12,13 @@ use super::super::status::Problem;
 use super::Call;
 use super::entry_json::{list, put};
 use super::request_json::Members;
-use crate::admission::{SearchKeyError, public_key_index_keys};
+use crate::admission::{decode_base64, fold_index_key, public_key_index_keys};
 use crate::shards::EntryId;
 
 const HASH_PATTERN: &str = "^(sha512:)?[0-9a-fA-F]{128}$|^(sha384:)?[0-9a-fA-F]{96}$|\
                             ^(sha256:)?[0-9a-fA-F]{64}$|^(sha1:)?[0-9a-fA-F]{40}$";
 const KEY_FORMATS: [&str; 5] = ["pgp", "x509", "minisign", "ssh", "tuf"];
 const SUBJECT_CHARS_MAX: usize = 512;
-
-/// Standard base64 as Go reads it: padded, and the unused bits of the last digit may be anything.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::RequireCanonical),
-);
 
 /// What is searched for: each criterion is met by any of its keys.
 struct Wanted {
@@ -113,8 +102,8 @@ impl Wanted {
         if let Some(public_key) = public_key {
             criteria.push(public_key.index_keys()?);
         }
-        criteria.extend(email.map(|email| vec![email.to_lowercase()]));
-        criteria.extend(subject.map(|subject| vec![subject.to_lowercase()]));
+        criteria.extend(email.map(|email| vec![fold_index_key(email)]));
+        criteria.extend(subject.map(|subject| vec![fold_index_key(subject)]));
         Ok(Self { criteria, all })
     }
 }
@@ -128,10 +117,8 @@ struct PublicKey {
 impl PublicKey {
     fn read(members: &Members) -> Result<Self, Problem> {
         let format = members.text("format")?.unwrap_or_default().into();
-        let content = members.text("content")?.unwrap_or_default().replace(['\r', '\n'], "");
-        let content = LENIENT
-            .decode(content)
-            .map_err(|error| members.malformed(&format!("publicKey.content: {error}")))?;
+        let content = decode_base64(members.text("content")?.unwrap_or_default())
+            .map_err(|error| members.malformed(&error.to_string()))?;
         Ok(Self { format, content })
     }
 
@@ -149,14 +136,8 @@ impl PublicKey {
 
     /// Both spellings: some kinds index a key's hash bare, others with its algorithm.
     fn index_keys(&self) -> Result<Vec<String>, Problem> {
-        public_key_index_keys(&self.format, &self.content).map_err(|error| match error {
-            SearchKeyError::UnsupportedFormat => {
-                Problem::Bad("the PKI format requested is not supported by this server".into())
-            }
-            SearchKeyError::Unparsable(_) => {
-                Problem::Bad("public key provided could not be parsed".into())
-            }
-        })
+        public_key_index_keys(&self.format, &self.content)
+            .map_err(|error| Problem::Bad(error.to_string()))
     }
 }
 
