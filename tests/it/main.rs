@@ -1,0 +1,12 @@
+//! The HTTP contract of Rekor v1, from outside: a server in this process over the in-memory store,
+//! and a client that looks at the bytes on the wire. Sections are those of the contract.
+
+mod create;
+mod fixture;
+mod http;
+mod limits;
+mod read;
+mod retrieve;
+mod search;
+#[path = "../support/mod.rs"]
+mod support;
