@@ -268,3 +268,53 @@ impl From<ProofRequestError> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Status, and the header that goes with it.
+    fn answered(problem: Problem) -> (u16, Option<String>, String) {
+        let detail = |reply: &Reply| reply.extensions().get::<Detail>().unwrap().0.clone();
+        let reply = problem.into_reply();
+        let header = [RETRY_AFTER, LOCATION, ALLOW, CONNECTION]
+            .iter()
+            .find_map(|name| reply.headers().get(name))
+            .map(|value| value.to_str().unwrap().into());
+        (reply.status().as_u16(), header, detail(&reply))
+    }
+
+    #[test]
+    fn creations_that_fail() {
+        let of = |error| answered(Problem::of_creation(error, |id| format!("/x/{}", &id[..4])));
+        let leaf_hash = tlog::LeafHash::from_bytes([1; 32]);
+        let id = crate::shards::EntryId {
+            tree_id: storage::TreeId::new(0xab << 48).unwrap(),
+            leaf_hash,
+        };
+        let input = Rejection::Input("bad".into());
+        let internal = Rejection::Internal("bug".into());
+        let full = Some("1".to_owned());
+        for (error, status, header, logged) in [
+            (CreateEntryError::Rejected(input), 400, None, "error processing entry: bad"),
+            (CreateEntryError::Rejected(internal), 500, None, "bug"),
+            (CreateEntryError::Duplicate(id), 409, Some("/x/00ab".into()), ""),
+            (CreateEntryError::Pushback, 503, full.clone(), "too many entries are waiting"),
+            (CreateEntryError::TimedOut, 504, full, "the entry was not published in time"),
+            (CreateEntryError::Stopped("disk full".into()), 500, None, "disk full"),
+        ] {
+            let (found, found_header, detail) = of(error);
+            assert_eq!((found, found_header), (status, header), "{detail}");
+            assert!(detail.starts_with(logged), "{detail}");
+        }
+    }
+
+    #[test]
+    fn failures_here_tell_clients_nothing() {
+        let problem = Problem::Failed(READ_FAILED.into(), "/var/lib/db: I/O error".into());
+        let (status, _, text) = problem.public();
+        assert_eq!((status.as_u16(), text.as_ref()), (500, READ_FAILED));
+        assert_eq!(answered(Problem::NoEntry).0, 404);
+        assert_eq!(answered(Problem::Panicked).0, 500);
+    }
+}
