@@ -1,0 +1,55 @@
+//! Caps of the front doors.
+
+use std::time::Duration;
+
+use crate::limits::{PUBLISH_WAIT_MAX, REQUEST_BODY_BYTES_DEFAULT};
+
+/// Caps that an operator may want to move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections that are open at a time; more are told to come back.
+    pub connections_max: usize,
+    /// Time for a header to arrive, and for an idle connection to send its next one.
+    pub header_read_max: Duration,
+    /// Time for a body to arrive.
+    pub body_read_max: Duration,
+    /// Bytes of all request bodies in memory at a time, unless a single one may be larger.
+    pub bodies_bytes_max: usize,
+    /// Time for running requests after the server is told to stop.
+    pub shutdown_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 4096,
+            header_read_max: Duration::from_secs(30),
+            body_read_max: Duration::from_secs(30),
+            bodies_bytes_max: BODIES_BYTES_DEFAULT,
+            shutdown_max: SHUTDOWN_DEFAULT,
+        }
+    }
+}
+
+const BODIES_BYTES_DEFAULT: usize = 128 << 20;
+const SHUTDOWN_DEFAULT: Duration = Duration::from_secs(30);
+
+/// Connections that are being told to come back; more are dropped.
+pub(super) const REFUSALS_MAX: usize = 256;
+
+/// Bytes of a request line and its headers, as in Rekor.
+pub(super) const HEADER_BYTES_MAX: usize = 1_000_000;
+
+/// Time without progress after which a client that does not read is given up.
+pub(super) const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
+
+/// What is read of a refused body, so that the client gets to read why, and for how long.
+pub(super) const LEFTOVER_BYTES_MAX: usize = 64 << 20;
+/// See [`LEFTOVER_BYTES_MAX`].
+pub(super) const LEFTOVER_READ_MAX: Duration = Duration::from_secs(5);
+
+/// Characters of a request ID that are logged.
+pub(super) const REQUEST_ID_CHARS_MAX: usize = 128;
+
+const _: () = assert!(REQUEST_BODY_BYTES_DEFAULT <= BODIES_BYTES_DEFAULT);
+const _: () = assert!(PUBLISH_WAIT_MAX.as_secs() < SHUTDOWN_DEFAULT.as_secs());

@@ -1,0 +1,122 @@
+//! The front doors: bytes ↔ calls on the log. Which path leads where.
+//!
+//! No rules about entries here: they are in admission.
+
+mod body;
+mod health;
+mod limits;
+mod observe;
+mod rekor_v1;
+mod reply;
+mod server;
+mod settings;
+mod status;
+mod stream;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::http::request::Parts;
+use hyper::{Request, StatusCode};
+use tokio::net::TcpListener;
+
+use crate::clock::random_tree_id;
+use crate::log::Log;
+use crate::telemetry::{METRICS_TEXT, Metrics};
+
+use body::{Body, BodyBudget};
+use health::Probe;
+use observe::{Observed, RequestIds, unless_panicked};
+use server::Reply;
+use status::Problem;
+
+pub use limits::Limits;
+pub use settings::{FrontendSettings, FrontendSettingsError};
+
+/// What the front doors need.
+pub struct App {
+    /// Where entries go, and where they are read.
+    pub log: Arc<Log>,
+    /// Where requests are counted.
+    pub metrics: Arc<Metrics>,
+    /// How the doors are set.
+    pub settings: FrontendSettings,
+}
+
+/// Serves the API until `shutdown`, then answers what is running and closes.
+pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future) {
+    let budget = BodyBudget::new(&app.settings);
+    // Any random word will do; without one the process is just not told apart from others.
+    let word = random_tree_id().map_or(0, |id| id.get() & 0xffff_ffff);
+    let limits = app.settings.limits;
+    let doors = Arc::new(Doors { app, budget, ids: RequestIds::new(format!("{word:08x}")) });
+    let handler = move |request, peer| doors.clone().enter(request, peer);
+    server::run(listener, limits, shutdown, handler).await;
+}
+
+/// Serves `GET /metrics` until `shutdown`.
+pub async fn serve_metrics(listener: TcpListener, metrics: Arc<Metrics>, shutdown: impl Future) {
+    server::run(listener, Limits::default(), shutdown, move |request: Request<Incoming>, _peer| {
+        let metrics = metrics.clone();
+        async move {
+            match request.uri().path() {
+                "/metrics" => reply::typed(StatusCode::OK, METRICS_TEXT, metrics.render()),
+                other => Problem::NotFound(other.into()).into_reply(),
+            }
+        }
+    })
+    .await;
+}
+
+struct Doors {
+    app: Arc<App>,
+    budget: BodyBudget,
+    ids: RequestIds,
+}
+
+/// Where a path leads.
+enum Place {
+    Health(Probe),
+    RekorV1(rekor_v1::Target),
+}
+
+impl Place {
+    fn find(parts: &Parts) -> Self {
+        let path = parts.uri.path();
+        match Probe::at(path) {
+            Some(probe) => Self::Health(probe),
+            None => Self::RekorV1(rekor_v1::Target::find(&parts.method, path)),
+        }
+    }
+
+    fn template(&self) -> &'static str {
+        match self {
+            Self::Health(probe) => probe.template(),
+            Self::RekorV1(target) => target.template(),
+        }
+    }
+}
+
+impl Doors {
+    async fn enter(self: Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Reply {
+        let (parts, mut body) = self.budget.split(request);
+        let place = Place::find(&parts);
+        let request_id = self.ids.of(&parts.headers, &self.app.settings.request_id_header);
+        let metrics = &self.app.metrics;
+        let observed = Observed::new(metrics, place.template(), &parts, peer, request_id);
+        let mut reply = unless_panicked(self.lead(&place, &parts, &mut body)).await;
+        observed.answered(body.received, &mut reply);
+        body.discard();
+        reply
+    }
+
+    async fn lead(&self, place: &Place, parts: &Parts, body: &mut Body) -> Reply {
+        match place {
+            Place::Health(probe) => {
+                probe.answer(&parts.method, parts.uri.query(), &self.app.log.health())
+            }
+            Place::RekorV1(target) => rekor_v1::answer(&self.app, target, parts, body).await,
+        }
+    }
+}
