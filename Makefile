@@ -60,7 +60,7 @@ deny: ## licences, bans and sources of dependencies (needs cargo-deny)
 	$(CARGO) deny --locked check licenses bans sources
 
 fuzz: ## fuzz each target for FUZZ_SECONDS (needs cargo-fuzz)
-	@./fuzz/run.sh $(FUZZ_SECONDS)
+	@./.ci/fuzz $(FUZZ_SECONDS)
 
 nightly: ## what takes long: many rounds of crashes, long fuzzing
 	CAIRN_CRASH_ROUNDS=$(CRASH_ROUNDS) $(CARGO) test --release --locked --test crash -- --nocapture

@@ -1,5 +1,5 @@
 # cosign 2 and 3 against the log: blobs, images, attestations, bundles. Sourced by run.sh.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 # cosign VERSION ARGUMENTS...
 cosign() {

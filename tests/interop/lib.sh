@@ -26,7 +26,7 @@ judge() {
         failed=$((failed + 1))
         echo "not ok $((passed + failed)) - $name"
         echo "# wanted $wanted and /$pattern/, got $outcome of: $*"
-        sed 's/^/#   /' <<<"$output"
+        echo "#   ${output//$'\n'/$'\n'#   }"
     fi
 }
 

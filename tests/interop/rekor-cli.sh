@@ -1,5 +1,5 @@
 # rekor-cli against the log: upload, look up, search, verify, follow. Sourced by run.sh.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 rekor() {
     "$clients/rekor-cli" --rekor_server "$log_url" "$@"
