@@ -47,7 +47,7 @@ impl Name {
 
 /// `POST /api/v1/log/entries`
 pub(super) async fn create(call: &Call<'_>, body: &mut Body) -> Result<Reply, Problem> {
-    let proposal = Proposal::from_json(&body.read().await?)?;
+    let proposal = Proposal::from_json(&body.read_json().await?)?;
     let location = |id: &str| {
         let query = Query::parse(call.parts.uri.query());
         format!("{}/{id}{}", clean(call.parts.uri.path()), query.for_location())
