@@ -1,4 +1,4 @@
-//! What the world may see: durable head → sign → guard → publish → wake the writers it covers.
+//! What the world may see: durable head → sign → guard → publish, which wakes the writers it covers.
 //!
 //! The publisher signs only heads that storage gives back as durable, one after the other, never a
 //! smaller one. It integrates nothing.
@@ -77,7 +77,8 @@ impl Publisher {
         metrics: Arc<Metrics>,
     ) -> Result<Self, PublishError> {
         let press = Press { core: core.clone(), store: store.clone(), guard, metrics };
-        let first = press.publish(store.head().await?).await?;
+        let first = press.sign(store.head().await?).await?;
+        press.keep(&first).await?;
         let state = State { recent: Recent::from([first]), stopped: None };
         let (sender, state) = watch::channel(state);
         tokio::spawn(press.run(heads, sender));
@@ -131,24 +132,35 @@ struct Press {
 impl Press {
     async fn run(self, mut heads: mpsc::Receiver<TreeHead>, state: watch::Sender<State>) {
         while let Some(head) = heads.recv().await {
-            match self.publish(head).await {
-                Ok(published) => state.send_modify(|state| {
-                    state.recent.push_back(published);
-                    if state.recent.len() > RECENT_CHECKPOINTS_MAX {
-                        state.recent.pop_front();
-                    }
-                }),
-                Err(error) => {
-                    tracing::error!(%error, "the log stops publishing; start it again to recover");
-                    state.send_modify(|state| state.stopped = Some(error.to_string().into()));
-                    return;
-                }
+            if let Err(error) = self.publish(head, &state).await {
+                tracing::error!(%error, "the log stops publishing; start it again to recover");
+                state.send_modify(|state| state.stopped = Some(error.to_string().into()));
+                return;
             }
         }
     }
 
-    /// The steps between a durable head and a visible one.
-    async fn publish(&self, head: TreeHead) -> Result<Arc<Published>, PublishError> {
+    /// From a durable head to a visible checkpoint, and to the writers that wait for it.
+    async fn publish(
+        &self,
+        head: TreeHead,
+        state: &watch::Sender<State>,
+    ) -> Result<(), PublishError> {
+        let published = self.sign(head).await?;
+        state.send_modify(|state| {
+            state.recent.push_back(published.clone());
+            if state.recent.len() > RECENT_CHECKPOINTS_MAX {
+                state.recent.pop_front();
+            }
+        });
+        // A crash before the next line: the checkpoint was seen and the store does not know it. The
+        // store has the head, so the start signs the same size and root again. Keeping it comes
+        // last because an engine may make it wait for the sync of the commit that follows.
+        self.keep(&published).await
+    }
+
+    /// Signs a head that is durable, and has the guard remember it.
+    async fn sign(&self, head: TreeHead) -> Result<Arc<Published>, PublishError> {
         let stored = self.store.head().await?;
         if stored.size < head.size || (stored.size == head.size && stored.root != head.root) {
             return Err(PublishError::NotDurable { stored: stored.size, claimed: head.size });
@@ -163,11 +175,15 @@ impl Press {
         if let Some(guard) = &self.guard {
             guard.remember(&signed).await?;
         }
-        let note = signed.note.to_string();
-        self.store.publish(StoredCheckpoint { size: head.size, note }).await?;
-        // A crash from here on: the checkpoint may have been seen; the store and the guard know it.
-        self.metrics.published(head.size.0);
         Ok(Arc::new(signed))
+    }
+
+    /// Keeps a checkpoint in the store, as the newest.
+    async fn keep(&self, published: &Published) -> Result<(), PublishError> {
+        let (size, note) = (published.head.size, published.note.to_string());
+        self.store.publish(StoredCheckpoint { size, note }).await?;
+        self.metrics.published(size.0);
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The model engine: a store in memory, and the tests' power switch.
 //!
-//! It says in maps and vectors what every engine must do, and it can go wrong on demand. A *step* is
-//! one write ([`create_log`](Store::create_log), [`commit`](LogStore::commit) or
+//! It says in maps and vectors what every engine must do, and it can go wrong on demand. A *step*
+//! is one write ([`create_log`](Store::create_log), [`commit`](LogStore::commit) or
 //! [`publish`](LogStore::publish)); steps are counted from 0 since the store was opened. A fault at
 //! a step comes in two kinds, because a failed write may have happened: [`Fate`].
 //!

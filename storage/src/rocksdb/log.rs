@@ -202,7 +202,8 @@ impl Shared {
         self.write(&mut writer, rows, Durability::Unsynced)
     }
 
-    /// The values at consecutive positions, all of which are stored: none may be missing.
+    /// The values at consecutive positions, all of which are stored. There is one key a position:
+    /// where one is missing, the rows end before the range does.
     fn run<T>(
         &self,
         family: &'static str,
@@ -216,8 +217,7 @@ impl Shared {
         let mut rows = self.scan(family, key(range.start), key(range.end));
         let mut found = Vec::new();
         for position in range {
-            let row = rows.item().filter(|(at, _)| *at == key(position));
-            let Some(value) = row.and_then(|(_, value)| parse(position, value)) else {
+            let Some(value) = rows.value().and_then(|value| parse(position, value)) else {
                 rows.status().map_err(failure)?;
                 let text = format!("number {position} of the {family} is missing or unreadable");
                 return Err(corrupt(text));

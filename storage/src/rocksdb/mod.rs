@@ -212,8 +212,8 @@ impl Shared {
     }
 }
 
-/// A clean stop leaves an empty write-ahead log, so that the next opening has nothing to read again:
-/// the engine itself does that only for writes without such a log.
+/// A clean stop leaves an empty write-ahead log, so that the next opening has nothing to read
+/// again: the engine itself does that only for writes without such a log.
 impl Drop for Shared {
     fn drop(&mut self) {
         if self.read_only || self.writer.get_mut().map_or(true, |writer| writer.failed) {

@@ -49,12 +49,12 @@ pub(super) fn for_reading(path: &Path) -> Result<DB, StorageError> {
 
 /// Opens with a clean write-ahead log, or with one whose end is torn.
 ///
-/// RocksDB's recovery modes each fail us in one way. `AbsoluteConsistency` refuses a torn end, which
-/// a power cut may leave. `TolerateCorruptedTailRecords` accepts an end that is cut short, but not
-/// one with zeros in it; and a wrong length near the end makes it drop synced records in silence.
-/// `PointInTime` accepts any end, and drops in silence all that follows a damaged record. So: the
-/// strict one first; when it refuses, look whether anything that was acknowledged follows the bad
-/// spot; and only when nothing does, let `PointInTime` drop the end.
+/// RocksDB's recovery modes each fail us in one way. `AbsoluteConsistency` refuses a torn end,
+/// which a power cut may leave. `TolerateCorruptedTailRecords` accepts an end that is cut short,
+/// but not one with zeros in it; and a wrong length near the end makes it drop synced records in
+/// silence. `PointInTime` accepts any end, and drops in silence all that follows a damaged record.
+/// So: the strict one first; when it refuses, look whether anything that was acknowledged follows
+/// the bad spot; and only when nothing does, let `PointInTime` drop the end.
 fn recover(
     path: &Path,
     mut engine: Engine,
@@ -108,7 +108,7 @@ fn check_version(db: &DB, path: &Path) -> Result<(), StorageError> {
     match keys::parse_version(&version) {
         Some(keys::FORMAT_VERSION) => Ok(()),
         Some(version) if version > keys::FORMAT_VERSION => Err(refused(format!(
-            "{path} has format version {version}: a newer version wrote it, this one reads up to {}",
+            "{path} has format version {version}: a newer version wrote it, this reads up to {}",
             keys::FORMAT_VERSION
         ))),
         _ => Err(corrupt(format!(

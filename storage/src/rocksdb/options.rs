@@ -50,7 +50,7 @@ pub(super) fn engine(options: &Options) -> Engine {
     engine.set_track_and_verify_wals_in_manifest(true); // a synced log that is gone or short shows
 
     // Bounded memory, and a short log to read again. One bound for all families: the first to fill
-    // up is flushed. The families that hardly grow would pin old logs: the second line flushes them.
+    // up is flushed. Families that hardly grow would pin old logs: the second line flushes them.
     engine.set_db_write_buffer_size(options.write_buffer_bytes);
     engine.set_max_total_wal_size(options.write_buffer_bytes as u64);
     engine.set_max_open_files(options.open_files_max);

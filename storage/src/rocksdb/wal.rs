@@ -1,12 +1,13 @@
 //! Is a write-ahead log that does not end cleanly torn, or damaged?
 //!
-//! A commit is acknowledged after its sync, so what a power cut tears is the end of the log: a record
-//! that stops early, or has zeros where the file system had no time to put its bytes. Nobody was told
-//! of it, and the store has to open. But when a whole record follows the bad spot, synced bytes went
-//! bad: RocksDB would drop that record and all later ones, the log would open with an older head, and
-//! sign a fork. That has to be refused. None of RocksDB's recovery modes tells the two apart, see
-//! `open`; so here is a reader of its log format (blocks of 32 KiB; a record is a masked CRC-32C, a
-//! length, a type, and bytes; a long record is cut into a first, middle and last fragment).
+//! A commit is acknowledged after its sync, so what a power cut tears is the end of the log: a
+//! record that stops early, or has zeros where the file system had no time to put its bytes. Nobody
+//! was told of it, and the store has to open. But when a whole record follows the bad spot, synced
+//! bytes went bad: RocksDB would drop that record and all later ones, the log would open with an
+//! older head, and sign a fork. That has to be refused. None of RocksDB's recovery modes tells the
+//! two apart, see `open`; so here is a reader of its log format (blocks of 32 KiB; a record is a
+//! masked CRC-32C, a length, a type, and bytes; a long record is cut into a first, middle and last
+//! fragment).
 //!
 //! Not told apart: a torn write, and rot in the very last record.
 
@@ -25,7 +26,8 @@ pub(super) fn is_damaged(directory: &Path) -> io::Result<bool> {
             logs.push(path);
         }
     }
-    logs.sort_unstable(); // their names are numbers of six digits
+    // Their names are numbers, of six digits or more.
+    logs.sort_unstable_by_key(|log| (log.as_os_str().len(), log.clone()));
     let mut scan = Scan::default();
     for log in logs {
         for block in fs::read(log)?.chunks(BLOCK_BYTES) {

@@ -181,7 +181,7 @@ async fn a_killed_process_loses_nothing_that_was_acknowledged() {
     let place = tempfile::tempdir().unwrap();
     for more in [1, 20, 50] {
         let mut process = child("commits_until_killed", place.path(), "");
-        let mut published = said(&mut process, "published"); // closing its end would stop it earlier
+        let mut published = said(&mut process, "published"); // dropping this would stop it
         let acknowledged = published.nth(more).unwrap();
         process.kill().unwrap();
         process.wait().unwrap();

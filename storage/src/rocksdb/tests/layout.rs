@@ -47,7 +47,8 @@ proptest! {
         asked in (index_keys(), trees(), numbers()),
         other in (index_keys(), trees(), numbers()),
     ) {
-        let (start, end) = (keys::search(&asked.0, asked.1, LogIndex(asked.2)), keys::search_end(&asked.0, asked.1));
+        let start = keys::search(&asked.0, asked.1, LogIndex(asked.2));
+        let end = keys::search_end(&asked.0, asked.1);
         let key = keys::search(&other.0, other.1, LogIndex(other.2));
         let hit = (start <= key && key < end).then(|| keys::search_hit(&asked.0, &key)).flatten();
         let wanted = asked.0 == other.0 && asked.1 == other.1 && asked.2 <= other.2;
