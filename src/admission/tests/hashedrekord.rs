@@ -41,7 +41,7 @@ fn the_default_algorithms_are_admitted() {
     }
 }
 
-/// An ECDSA signature is made over the leftmost bits of a digest, so one hash can stand for another.
+/// ECDSA signs the leftmost bits of a digest, so one hash can stand for another.
 fn sign_digest(signer: &Signer, digest: Digest) -> Vec<u8> {
     let Signer::Ecdsa(key) = signer else { panic!("only ECDSA") };
     key.sign_digest(&digest).unwrap().as_ref().to_vec()
@@ -124,7 +124,10 @@ fn faults_of_the_spec_are_told_in_rekors_words() {
     type Change = fn(&mut Value);
     let cases: [(Change, String); 18] = [
         (|v| v["spec"] = json!("x"), "unsupported input type string for DecodeEntry".into()),
-        (|v| v["spec"] = json!([1]), "unsupported input type []interface {} for DecodeEntry".into()),
+        (
+            |v| v["spec"] = json!([1]),
+            "unsupported input type []interface {} for DecodeEntry".into(),
+        ),
         (|v| v["spec"] = json!(1), "unsupported input type json.Number for DecodeEntry".into()),
         (|v| v["spec"] = json!(true), "unsupported input type bool for DecodeEntry".into()),
         (|v| v["spec"] = json!({}), list(&format!("data {required}\nsignature {required}"))),
@@ -141,7 +144,8 @@ fn faults_of_the_spec_are_told_in_rekors_words() {
         (
             |v| v["spec"]["data"]["hash"]["algorithm"] = json!("md5"),
             list(
-                "data.data.hash.data.hash.algorithm in body should be one of [sha256 sha384 sha512]",
+                "data.data.hash.data.hash.algorithm in body should be one of \
+                 [sha256 sha384 sha512]",
             ),
         ),
         (

@@ -18,7 +18,10 @@ pub(super) fn v002(signers: &[&Signer], keys: &[&Signer]) -> Value {
     let envelope = envelope(signers);
     let items = envelope["signatures"].as_array().unwrap().iter().zip(keys);
     let signatures: Vec<Value> = items
-        .map(|(item, key)| json!({"sig": again(&item["sig"]), "publicKey": encode(key.pem().as_bytes())}))
+        .map(|(item, key)| {
+            let key = encode(key.pem().as_bytes());
+            json!({"sig": again(&item["sig"]), "publicKey": key})
+        })
         .collect();
     json!({"kind": "intoto", "apiVersion": "0.0.2", "spec": {"content": {
         "envelope": {"payload": again(&envelope["payload"]), "payloadType": IN_TOTO,
