@@ -1,7 +1,7 @@
 //! What the operator lets in: kinds, signing algorithms of clients, attestations and sizes.
 //!
-//! The algorithm policy judges hashedrekord entries only, and only the type and size of the key with
-//! the hash: the names are those of Rekor's flag `client-signing-algorithms`.
+//! The algorithm policy judges hashedrekord entries only, and only the type and size of the key
+//! with the hash: the names are those of Rekor's flag `client-signing-algorithms`.
 
 use std::collections::BTreeSet;
 use std::fmt;

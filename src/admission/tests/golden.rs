@@ -1,4 +1,5 @@
-//! What a real Rekor 1.5.4 stored for known proposals: bodies, leaf hashes, index keys, attestations.
+//! What a real Rekor 1.5.4 stored for known proposals: bodies, leaf hashes, index keys and
+//! attestations.
 //!
 //! The vectors are not part of this repository; without them the test says that it is skipped.
 
