@@ -55,6 +55,8 @@ fn bodies_name_hashes_and_sorted_signatures() {
     let body = stored(&entry);
     let signatures = body["spec"]["signatures"].as_array().unwrap();
     assert!(signatures[0]["signature"].as_str() < signatures[1]["signature"].as_str());
+    let other_order = admitted(&proposal(&text, &[&a, &b]));
+    assert_eq!(other_order.leaf_hash(), entry.leaf_hash(), "the order of the keys");
     assert_eq!(body["spec"]["envelopeHash"]["value"], sha256_hex(text.as_bytes()));
     let payload_hash = sha256_hex(STATEMENT);
     assert_eq!(body["spec"]["payloadHash"]["value"], payload_hash.as_str());
