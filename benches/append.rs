@@ -32,7 +32,8 @@ async fn log_over(store: &dyn Store) -> Log {
         created: 0,
     };
     let store = store.create_log(record).await.unwrap();
-    let (core, metrics) = (SigningCore::rekor_v1(Arc::new(signer), "log.example", 1), Metrics::new());
+    let (core, metrics) =
+        (SigningCore::rekor_v1(Arc::new(signer), "log.example", 1), Metrics::new());
     let (sequencer, heads) =
         Sequencer::start(store.clone(), RightEdge::empty(), || 1_700_000_000, metrics.clone());
     let publisher = Publisher::start(Arc::new(core), store.clone(), None, heads, metrics).await;

@@ -6,19 +6,20 @@ use std::sync::Arc;
 
 use storage::TreeId;
 use tlog::{ConsistencyProof, InclusionProof, LeafHash, LogIndex, RootHash, TreeHead, TreeSize};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::admission::{self, Policy, Proposal, Rejection};
-use crate::limits::PUBLISH_WAIT_MAX;
+use crate::admission::{self, AdmittedEntry, Policy, Proposal, Rejection};
+use crate::limits::{ADMIT_INLINE_BYTES_MAX, PUBLISH_WAIT_MAX};
 use crate::publisher::signer::{SignError, public_key_pem};
-use crate::publisher::{NotPublishing, Publisher, Published};
+use crate::publisher::{NotPublishing, Published, Publisher};
 use crate::reader::{ReadError, Reader, View};
 use crate::sequencer::{AddError, Placement, Sequencer};
 use crate::shards::{EntryId, ShardMap, VirtualIndex};
 
 /// A log: its shards, and the rooms that write to the active one.
 pub struct Log {
-    policy: Policy,
+    policy: Arc<Policy>,
     sequencer: Sequencer,
     shards: Vec<Shard>, // frozen ones first; the last one is active
     map: ShardMap,
@@ -162,7 +163,7 @@ impl Log {
         let map = ShardMap::new(frozen.iter().map(|shard| shard.head().size).collect());
         let mut shards = frozen;
         shards.push(active);
-        Self { policy, sequencer, shards, map }
+        Self { policy: Arc::new(policy), sequencer, shards, map }
     }
 
     /// The whole write path: admit, integrate, wait until it is published, prove, promise.
@@ -173,7 +174,7 @@ impl Log {
     /// As [`CreateEntryError`] says.
     pub async fn create_entry(&self, proposal: Proposal) -> Result<LoggedEntry, CreateEntryError> {
         let shard = self.active();
-        let entry = admission::admit(&proposal, &self.policy)?;
+        let entry = self.admit(proposal).await?;
         let (leaf_hash, body) = (entry.leaf_hash(), entry.body().to_vec());
         let id = EntryId { tree_id: shard.tree_id, leaf_hash };
 
@@ -213,6 +214,18 @@ impl Log {
             signed_entry_timestamp,
             attestation: None,
         })
+    }
+
+    /// Small proposals are judged where they are: a worker of the runtime for each core is the pool.
+    /// Large ones would hold up the connections that share the worker.
+    async fn admit(&self, proposal: Proposal) -> Result<AdmittedEntry, CreateEntryError> {
+        if proposal.text_bytes() <= ADMIT_INLINE_BYTES_MAX {
+            return Ok(admission::admit(&proposal, &self.policy)?);
+        }
+        let policy = self.policy.clone();
+        let judged = spawn_blocking(move || admission::admit(&proposal, &policy)).await;
+        // It panicked, which is a bug: this request fails, the log goes on.
+        Ok(judged.map_err(|error| Rejection::Internal(error.to_string()))??)
     }
 
     /// The entry at an index over all shards; `None` when there is none yet.
