@@ -1,4 +1,5 @@
 //! The write path end to end, without HTTP: admission, commit, checkpoint, SET and proof.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench stops by panicking")]
 
 use std::sync::Arc;
 

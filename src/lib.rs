@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod frontend;
 pub mod log;
+pub mod answers;
 pub mod shards;
 pub mod admission;
 pub mod sequencer;

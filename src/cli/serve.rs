@@ -110,8 +110,8 @@ async fn open_log(
 }
 
 fn policy(settings: &Settings) -> Result<Policy, Failure> {
-    let mut policy = Policy::default();
-    policy.attestation_bytes_max = settings.attestation_bytes_max();
+    let attestation_bytes_max = settings.attestation_bytes_max();
+    let mut policy = Policy { attestation_bytes_max, ..Policy::default() };
     if let Some(kinds) = &settings.enabled_kinds {
         policy.enable_kinds(kinds)?;
     }
