@@ -1,4 +1,5 @@
 //! Admission: what an entry costs before it may enter; nearly all of it is the signature.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench stops by panicking")]
 
 use std::hint::black_box;
 

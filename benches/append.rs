@@ -1,4 +1,5 @@
 //! The write path end to end, without HTTP: admission, commit, checkpoint, SET and proof.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench stops by panicking")]
 
 use std::sync::Arc;
 
@@ -32,7 +33,8 @@ async fn log_over(store: &dyn Store) -> Log {
         created: 0,
     };
     let store = store.create_log(record).await.unwrap();
-    let (core, metrics) = (SigningCore::rekor_v1(Arc::new(signer), "log.example", 1), Metrics::new());
+    let (core, metrics) =
+        (SigningCore::rekor_v1(Arc::new(signer), "log.example", 1), Metrics::new());
     let (sequencer, heads) =
         Sequencer::start(store.clone(), RightEdge::empty(), || 1_700_000_000, metrics.clone());
     let publisher = Publisher::start(Arc::new(core), store.clone(), None, heads, metrics).await;

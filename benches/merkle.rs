@@ -1,4 +1,5 @@
 //! Tree extension and proofs: batches appended to a tree of 1,000,003 leaves, beside `rs_merkle`.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench stops by panicking")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;

@@ -1,4 +1,5 @@
 //! The signing core: what one batch costs once it is durable.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench stops by panicking")]
 
 use std::hint::black_box;
 use std::sync::Arc;

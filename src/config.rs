@@ -185,12 +185,29 @@ impl Settings {
 
     /// These settings, and those of `under` where these are silent.
     pub fn over(self, under: Self) -> Self {
-        first_set!(self, under, [
-            data_dir, listen, metrics_listen, hostname, tree_id, key_file, storage, head_guard,
-            max_request_body_bytes, attestation_storage, max_attestation_bytes, enabled_kinds,
-            client_signing_algorithms, enabled_api_endpoints, request_id_header, log_format,
-            log_level,
-        ])
+        first_set!(
+            self,
+            under,
+            [
+                data_dir,
+                listen,
+                metrics_listen,
+                hostname,
+                tree_id,
+                key_file,
+                storage,
+                head_guard,
+                max_request_body_bytes,
+                attestation_storage,
+                max_attestation_bytes,
+                enabled_kinds,
+                client_signing_algorithms,
+                enabled_api_endpoints,
+                request_id_header,
+                log_format,
+                log_level,
+            ]
+        )
     }
 
     /// The data folder.
@@ -225,7 +242,10 @@ impl Settings {
 }
 
 fn loopback(address: &str) -> SocketAddr {
-    #[expect(clippy::expect_used, reason = "the two constants above are addresses; a test reads them")]
+    #[expect(
+        clippy::expect_used,
+        reason = "the two constants above are addresses; a test reads them"
+    )]
     address.parse().expect("a default address is an address")
 }
 

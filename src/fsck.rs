@@ -109,7 +109,9 @@ async fn examine_entries(
         if stored != level.hashes {
             let at = first_difference(&stored, &level.hashes);
             let (level, at) = (level.level, level.first + at as u64);
-            report.differs(format!("the hash at tile level {level}, place {at}, is wrong or missing"));
+            report.differs(format!(
+                "the hash at tile level {level}, place {at}, is wrong or missing"
+            ));
         }
     }
     Ok(growth.edge().clone())

@@ -3,10 +3,12 @@
 //! The rooms, in the order in which an entry walks through them; `ARCHITECTURE.md` has the drawing.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "rocksdb")]
 pub mod cli;
 pub mod config;
 pub mod frontend;
 pub mod log;
+pub mod answers;
 pub mod shards;
 pub mod admission;
 pub mod sequencer;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Bytes of a proposal up to which it is judged on the thread that serves its connection.
+pub const ADMIT_INLINE_BYTES_MAX: usize = 64 << 10;
+
 /// Entries that may wait for the sequencer. Beyond it a writer is told to come back later.
 pub const QUEUE_ENTRIES_MAX: usize = 8192;
 

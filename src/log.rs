@@ -5,20 +5,25 @@
 use std::sync::Arc;
 
 use storage::TreeId;
-use tlog::{ConsistencyProof, InclusionProof, LeafHash, LogIndex, RootHash, TreeHead, TreeSize};
+use tlog::{ConsistencyProof, LeafHash, LogIndex, RootHash, TreeHead, TreeSize};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::admission::{self, Policy, Proposal, Rejection};
-use crate::limits::PUBLISH_WAIT_MAX;
-use crate::publisher::signer::{SignError, public_key_pem};
-use crate::publisher::{NotPublishing, Publisher, Published};
+use crate::admission::{self, AdmittedEntry, Policy, Proposal, Rejection};
+use crate::limits::{ADMIT_INLINE_BYTES_MAX, PUBLISH_WAIT_MAX};
+use crate::publisher::Publisher;
+use crate::publisher::signer::public_key_pem;
 use crate::reader::{ReadError, Reader, View};
-use crate::sequencer::{AddError, Placement, Sequencer};
+use crate::sequencer::{Placement, Sequencer};
 use crate::shards::{EntryId, ShardMap, VirtualIndex};
+
+pub use crate::answers::{
+    CreateEntryError, GetEntryError, Health, LogInfo, LoggedEntry, ProofRequestError, ShardInfo,
+};
 
 /// A log: its shards, and the rooms that write to the active one.
 pub struct Log {
-    policy: Policy,
+    policy: Arc<Policy>,
     sequencer: Sequencer,
     shards: Vec<Shard>, // frozen ones first; the last one is active
     map: ShardMap,
@@ -38,131 +43,13 @@ impl Shard {
     }
 }
 
-/// An entry that is in the log and published, with all that proves it.
-#[derive(Clone, Debug)]
-pub struct LoggedEntry {
-    /// Its name.
-    pub id: EntryId,
-    /// SHA-256 of the SPKI DER of the key that signed for it.
-    pub log_id: [u8; 32],
-    /// The canonical body.
-    pub body: Vec<u8>,
-    /// Seconds since 1970.
-    pub integrated_time: i64,
-    /// Its index over all shards; the index in its own tree is `proof.index`.
-    pub virtual_index: VirtualIndex,
-    /// That the checkpoint's tree holds it.
-    pub proof: InclusionProof,
-    /// The checkpoint that the proof leads to.
-    pub checkpoint: Arc<Published>,
-    /// The SET: the log's signature over body, time, log ID and virtual index.
-    pub signed_entry_timestamp: Vec<u8>,
-    /// What is stored beside it; never in the answer to a creation.
-    pub attestation: Option<Vec<u8>>,
-}
-
-/// Why an entry was not created.
-#[derive(Debug, thiserror::Error)]
-pub enum CreateEntryError {
-    /// The entry itself is not acceptable.
-    #[error(transparent)]
-    Rejected(#[from] Rejection),
-    /// The same body is in the log, published, under this name.
-    #[error("an equivalent entry already exists in the transparency log with UUID {0}")]
-    Duplicate(EntryId),
-    /// Too much is waiting: nothing was written, try again.
-    #[error("too many entries are waiting to be logged; try again later")]
-    Pushback,
-    /// It took too long; the entry may be in the log, sending it again is harmless.
-    #[error("the entry was not published in time")]
-    TimedOut,
-    /// The log has stopped; whether the entry is in it is unknown, sending it again is harmless.
-    #[error("{0}")]
-    Stopped(Arc<str>),
-    /// The key did not sign; the entry is in the log.
-    #[error(transparent)]
-    Sign(#[from] SignError),
-    /// A proof could not be made; the entry is in the log.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-}
-
-/// Why an entry could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum GetEntryError {
-    /// The store failed.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The key did not sign.
-    #[error(transparent)]
-    Sign(#[from] SignError),
-}
-
-/// Why there is no consistency proof.
-#[derive(Debug, thiserror::Error)]
-pub enum ProofRequestError {
-    /// The first size is beyond the last.
-    #[error("firstSize({first}) must be less than lastSize({last})")]
-    FirstBeyondLast {
-        /// As asked.
-        first: u64,
-        /// As asked.
-        last: u64,
-    },
-    /// The last size is beyond what is published.
-    #[error(
-        "the tree size requested({requested}) was greater than what is currently observable({size})"
-    )]
-    BeyondTree {
-        /// As asked.
-        requested: u64,
-        /// What is published.
-        size: u64,
-    },
-    /// No shard has this tree ID.
-    #[error("no log range found for tree ID {0}")]
-    UnknownTree(TreeId),
-    /// The store failed.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-}
-
-/// One shard as `GET /api/v1/log` shows it.
-#[derive(Clone, Debug)]
-pub struct ShardInfo {
-    /// The tree.
-    pub tree_id: TreeId,
-    /// Its newest published checkpoint.
-    pub checkpoint: Arc<Published>,
-}
-
-/// All shards of the log.
-#[derive(Clone, Debug)]
-pub struct LogInfo {
-    /// The one that grows.
-    pub active: ShardInfo,
-    /// The others, oldest first.
-    pub inactive: Vec<ShardInfo>,
-}
-
-/// Whether the log does its work.
-#[derive(Clone, Debug)]
-pub struct Health {
-    /// The published head.
-    pub head: TreeHead,
-    /// Why entries are not written, if so.
-    pub not_writing: Option<Arc<str>>,
-    /// Why checkpoints are not published, if so.
-    pub not_publishing: Option<Arc<str>>,
-}
-
 impl Log {
     /// A log with an active shard behind frozen ones, oldest first.
     pub fn new(policy: Policy, sequencer: Sequencer, frozen: Vec<Shard>, active: Shard) -> Self {
         let map = ShardMap::new(frozen.iter().map(|shard| shard.head().size).collect());
         let mut shards = frozen;
         shards.push(active);
-        Self { policy, sequencer, shards, map }
+        Self { policy: Arc::new(policy), sequencer, shards, map }
     }
 
     /// The whole write path: admit, integrate, wait until it is published, prove, promise.
@@ -173,7 +60,7 @@ impl Log {
     /// As [`CreateEntryError`] says.
     pub async fn create_entry(&self, proposal: Proposal) -> Result<LoggedEntry, CreateEntryError> {
         let shard = self.active();
-        let entry = admission::admit(&proposal, &self.policy)?;
+        let entry = self.admit(proposal).await?;
         let (leaf_hash, body) = (entry.leaf_hash(), entry.body().to_vec());
         let id = EntryId { tree_id: shard.tree_id, leaf_hash };
 
@@ -213,6 +100,18 @@ impl Log {
             signed_entry_timestamp,
             attestation: None,
         })
+    }
+
+    /// Small proposals are judged where they are: a worker of the runtime for each core is the pool.
+    /// Large ones would hold up the connections that share the worker.
+    async fn admit(&self, proposal: Proposal) -> Result<AdmittedEntry, CreateEntryError> {
+        if proposal.text_bytes() <= ADMIT_INLINE_BYTES_MAX {
+            return Ok(admission::admit(&proposal, &self.policy)?);
+        }
+        let policy = self.policy.clone();
+        let judged = spawn_blocking(move || admission::admit(&proposal, &policy)).await;
+        // It panicked, which is a bug: this request fails, the log goes on.
+        Ok(judged.map_err(|error| Rejection::Internal(error.to_string()))??)
     }
 
     /// The entry at an index over all shards; `None` when there is none yet.
@@ -390,19 +289,4 @@ async fn attestation_of(
         return Ok(Some(found));
     }
     view.attestation(&leaf_hash.to_string()).await
-}
-
-impl From<AddError> for CreateEntryError {
-    fn from(error: AddError) -> Self {
-        match error {
-            AddError::Pushback => Self::Pushback,
-            AddError::Stopped(why) => Self::Stopped(why),
-        }
-    }
-}
-
-impl From<NotPublishing> for CreateEntryError {
-    fn from(NotPublishing(why): NotPublishing) -> Self {
-        Self::Stopped(why)
-    }
 }

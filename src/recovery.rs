@@ -5,7 +5,9 @@
 //! log that is down can be repaired, a log that has forked cannot.
 
 use storage::{LogStore, StorageError};
-use tlog::{CheckpointError, EdgeError, ProofError, RightEdge, RootHash, RootPlan, SignedCheckpoint};
+use tlog::{
+    CheckpointError, EdgeError, ProofError, RightEdge, RootHash, RootPlan, SignedCheckpoint,
+};
 use tlog::{HashRange, KeyId, NodeHash, TreeHead, TreeSize, Verifier};
 
 /// Why a log is not started.

@@ -92,14 +92,18 @@ pub struct Tally {
     latest: Sample,
 }
 
+/// The longest latency that is told apart, in microseconds: ten minutes, longer than any time-out.
+const LATENCY_MICROS_MAX: u64 = 600_000_000;
+
 impl Tally {
     /// Starts empty.
     ///
     /// # Panics
     /// Never: the histogram's precision is within its range.
     pub fn new(sampling: Sampling) -> Self {
-        #[expect(clippy::expect_used, reason = "3 digits is within the 0 to 5 that are allowed")]
-        let latencies = Histogram::new(3).expect("a precision of 3 digits is valid");
+        #[expect(clippy::expect_used, reason = "1 < LATENCY_MICROS_MAX, and 3 digits are allowed")]
+        let latencies = Histogram::new_with_bounds(1, LATENCY_MICROS_MAX, 3)
+            .expect("the bounds and the precision of the histogram are valid");
         Self {
             latencies,
             indices: Vec::new(),
@@ -184,6 +188,7 @@ fn micros(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU64;
+    use std::time::Duration;
 
     use super::*;
 
@@ -205,6 +210,19 @@ mod tests {
         assert_eq!(numbers(filled(every(4), 9)), [0, 4, 8]);
         assert!(numbers(filled(every(4), 0)).is_empty());
         assert_eq!(numbers(filled(Sampling::All, 3)), [0, 1, 2]);
+    }
+
+    #[test]
+    fn latencies_from_microseconds_to_minutes_are_told_apart() {
+        let mut tally = Tally::new(Sampling::All);
+        for seconds in [1, 20, 300] {
+            let due = Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
+            tally.good(seconds, due, seconds, b"x");
+        }
+        let near = |micros: u64, seconds: u64| micros.abs_diff(seconds * 1_000_000) < 300_000;
+        assert!(near(tally.latencies.min(), 1), "{}", tally.latencies.min());
+        assert!(near(tally.latencies.value_at_percentile(50.0), 20));
+        assert!(near(tally.latencies.max(), 300), "{}", tally.latencies.max());
     }
 
     #[test]

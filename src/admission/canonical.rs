@@ -65,7 +65,8 @@ mod tests {
     proptest! {
         #[test]
         fn strings_are_written_as_rfc_8785_asks(value in any::<String>()) {
-            let ours = body("k", "v", &Hash { algorithm: "a".into(), value: value.into() }).unwrap();
+            let spec = Hash { algorithm: "a".into(), value: value.into() };
+            let ours = body("k", "v", &spec).unwrap();
             let parsed: serde_json::Value = serde_json::from_slice(&ours).unwrap();
             prop_assert_eq!(ours, serde_json_canonicalizer::to_vec(&parsed).unwrap());
         }

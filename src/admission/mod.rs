@@ -1,8 +1,8 @@
 //! Admission: who may enter the log. Parse, verify, canonicalise.
 //!
-//! [`admit`] turns a [`Proposal`] into an [`AdmittedEntry`]: its signature is verified, its leaf bytes
-//! are canonical, its index keys are known. Nothing here knows of indices, time or storage. One file
-//! for each kind and version is in `kinds`, one for each key format in `pki`.
+//! [`admit`] turns a [`Proposal`] into an [`AdmittedEntry`]: its signature is verified, its leaf
+//! bytes are canonical, its index keys are known. Nothing here knows of indices, time or engines.
+//! One file for each kind and version is in `kinds`, one for each key format in `pki`.
 
 mod base64;
 mod canonical;

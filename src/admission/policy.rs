@@ -1,7 +1,7 @@
 //! What the operator lets in: kinds, signing algorithms of clients, attestations and sizes.
 //!
-//! The algorithm policy judges hashedrekord entries only, and only the type and size of the key with
-//! the hash: the names are those of Rekor's flag `client-signing-algorithms`.
+//! The algorithm policy judges hashedrekord entries only, and only the type and size of the key
+//! with the hash: the names are those of Rekor's flag `client-signing-algorithms`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use super::pki::key::{Curve, HashAlgorithm, Key};
 use super::proposal::KINDS;
+use crate::limits::LEAF_BYTES_MAX;
 
 /// The rules of one log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl Default for Policy {
                 .map(|row| row.algorithm)
                 .collect(),
             attestation_bytes_max: None,
-            body_bytes_max: 4 << 20,
+            body_bytes_max: LEAF_BYTES_MAX,
         }
     }
 }

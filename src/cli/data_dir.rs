@@ -31,7 +31,7 @@ const CREATING: &str = "CREATING";
 
 /// Why a data folder is not opened.
 #[derive(Debug, thiserror::Error)]
-pub enum DataDirError {
+pub(super) enum DataDirError {
     /// The system refused a file operation.
     #[error("data folder {path}: {source}")]
     Io {
@@ -125,22 +125,22 @@ pub enum DataDirError {
 }
 
 /// An opened data folder.
-pub struct DataDir {
+pub(super) struct DataDir {
     /// The log's identity.
-    pub record: LogRecord,
+    pub(super) record: LogRecord,
     /// The name in the log's checkpoints.
-    pub hostname: String,
+    pub(super) hostname: String,
     /// The log's part of the store.
-    pub log: Arc<dyn LogStore>,
+    pub(super) log: Arc<dyn LogStore>,
     /// True when this start made the log.
-    pub created: bool,
+    pub(super) created: bool,
 }
 
 /// Opens the log in the data folder, or makes it when the folder is empty or absent.
 ///
 /// # Errors
 /// As [`DataDirError`] says; nothing that exists is changed then.
-pub async fn open_or_create(
+pub(super) async fn open_or_create(
     settings: &Settings,
 ) -> Result<(DataDir, Arc<dyn Signer>), DataDirError> {
     let path = settings.data_dir();
@@ -172,7 +172,7 @@ pub async fn open_or_create(
 ///
 /// # Errors
 /// As [`DataDirError`] says.
-pub async fn open_read_only(settings: &Settings) -> Result<DataDir, DataDirError> {
+pub(super) async fn open_read_only(settings: &Settings) -> Result<DataDir, DataDirError> {
     let path = settings.data_dir();
     if !path.join(STORE).is_dir() || path.join(CREATING).exists() {
         return Err(DataDirError::Absent { path });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tlog::{KeyId, Verifier};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::data_dir::{DataDir, open_or_create};
@@ -53,6 +53,7 @@ struct ListenError {
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let settings = args.configured.resolve()?;
     init_logging(&settings)?;
+    let mut signals = Signals::install()?;
     let policy = policy(&settings)?;
     let frontend_settings = FrontendSettings::from_settings(&settings)?;
 
@@ -73,7 +74,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let metrics = metrics_listener.map(|listener| {
         tokio::spawn(frontend::serve_metrics(listener, metrics, stopped(stopping)))
     });
-    signalled().await?;
+    signals.end().await;
     tracing::info!("stopping: requests that are running are answered first");
     stop.send_replace(true);
     api.await?;
@@ -109,8 +110,8 @@ async fn open_log(
 }
 
 fn policy(settings: &Settings) -> Result<Policy, Failure> {
-    let mut policy = Policy::default();
-    policy.attestation_bytes_max = settings.attestation_bytes_max();
+    let attestation_bytes_max = settings.attestation_bytes_max();
+    let mut policy = Policy { attestation_bytes_max, ..Policy::default() };
     if let Some(kinds) = &settings.enabled_kinds {
         policy.enable_kinds(kinds)?;
     }
@@ -141,14 +142,24 @@ async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, 
     listener.map_err(|source| ListenError { address, flag, source })
 }
 
-async fn signalled() -> std::io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// The two signals that end the server; they are heard from the moment of installation on.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn install() -> std::io::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
     }
-    Ok(())
+
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 async fn stopped(mut stopping: watch::Receiver<bool>) {

@@ -20,6 +20,7 @@ use super::status::Problem;
 #[derive(Clone)]
 pub(crate) struct BodyBudget {
     free: Arc<Semaphore>, // in units of UNIT_BYTES, because permits are counted in 32 bits
+    bytes_max: usize,
     body_bytes_max: usize,
     read_max: Duration,
 }
@@ -42,9 +43,10 @@ impl BodyBudget {
     /// As the settings say.
     pub(crate) fn new(settings: &FrontendSettings) -> Self {
         let body_bytes_max = settings.max_request_body_bytes;
-        let units = settings.limits.bodies_bytes_max.max(body_bytes_max).div_ceil(UNIT_BYTES);
+        let bytes_max = settings.limits.bodies_bytes_max.max(body_bytes_max);
+        let units = bytes_max.div_ceil(UNIT_BYTES);
         let read_max = settings.limits.body_read_max;
-        Self { free: Arc::new(Semaphore::new(units)), body_bytes_max, read_max }
+        Self { free: Arc::new(Semaphore::new(units)), bytes_max, body_bytes_max, read_max }
     }
 
     /// Takes a request apart; its body has a limited time to arrive from now on.
@@ -104,6 +106,18 @@ impl Body {
         Ok(whole.freeze())
     }
 
+    /// Reads all of it, which is JSON. What its values will take counts against the budget, too: a
+    /// list of many small ones needs far more memory than its text.
+    pub(crate) async fn read_json(&mut self) -> Result<Bytes, Problem> {
+        let text = self.read().await?;
+        let bytes = parsed_bytes(&text);
+        if bytes > self.budget.bytes_max {
+            return Err(Problem::Malformed("the JSON has too many values".into()));
+        }
+        self.hold(bytes / UNIT_BYTES)?;
+        Ok(text)
+    }
+
     /// The next bytes; `None` at the end.
     async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
         loop {
@@ -128,6 +142,10 @@ impl Body {
             return Err(Problem::BodyTooLarge(self.budget.body_bytes_max));
         }
         let units = self.received.div_ceil(UNIT_BYTES) - before;
+        self.hold(units)
+    }
+
+    fn hold(&mut self, units: usize) -> Result<(), Problem> {
         let units = u32::try_from(units).map_err(|_| Problem::Busy)?;
         let more = self.budget.free.clone().try_acquire_many_owned(units);
         let more = more.map_err(|_| Problem::Busy)?;
@@ -153,5 +171,30 @@ impl Body {
                 forgotten += frame.data_ref().map_or(0, Bytes::len);
             }
         }));
+    }
+}
+
+/// The most memory that the values of a JSON text take besides their strings, by its punctuation.
+fn parsed_bytes(text: &[u8]) -> usize {
+    let objects = text.iter().filter(|byte| **byte == b'{').count();
+    let others = text.iter().filter(|byte| matches!(byte, b',' | b'[' | b':')).count();
+    objects * OBJECT_BYTES + others * VALUE_BYTES
+}
+
+/// A map with one member takes a whole B-tree node.
+const OBJECT_BYTES: usize = 704;
+/// A value in a list that has just grown to twice its size.
+const VALUE_BYTES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_values_weigh_more_than_their_text() {
+        assert_eq!(parsed_bytes(b"\"text\""), 0);
+        let list = format!("[{}0]", "0,".repeat(999));
+        assert_eq!(parsed_bytes(list.as_bytes()), 1000 * VALUE_BYTES);
+        assert_eq!(parsed_bytes(br#"{"a":1,"b":{}}"#), 2 * OBJECT_BYTES + 3 * VALUE_BYTES);
     }
 }

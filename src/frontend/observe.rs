@@ -109,10 +109,10 @@ impl<'a> Observed<'a> {
                 )
             };
         }
-        if status >= 500 {
-            line!(tracing::Level::ERROR);
-        } else {
-            line!(tracing::Level::INFO);
+        match status {
+            503 | 504 => line!(tracing::Level::WARN), // busy, not broken
+            500.. => line!(tracing::Level::ERROR),
+            _ => line!(tracing::Level::INFO),
         }
     }
 }

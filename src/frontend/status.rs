@@ -67,7 +67,7 @@ pub(crate) enum Problem {
 
 /// Read failures, on every operation that has no text of its own.
 pub(crate) const READ_FAILED: &str = "unexpected error communicating with transparency log";
-const CREATE_FAILED: &str = "unexpected result from transparency log";
+pub(crate) const CREATE_FAILED: &str = "unexpected result from transparency log";
 const SIGN_FAILED: &str = "error signing";
 const CANONICALIZE_FAILED: &str = "error generating canonicalized entry";
 

@@ -96,7 +96,8 @@ impl Publisher {
     /// [`NotPublishing`] when there will be none.
     pub async fn covering(&self, size: TreeSize) -> Result<Arc<Published>, NotPublishing> {
         let mut state = self.state.clone();
-        let covers = |state: &State| state.stopped.is_some() || newest(&state.recent).head.size >= size;
+        let covers =
+            |state: &State| state.stopped.is_some() || newest(&state.recent).head.size >= size;
         let state = state.wait_for(covers).await;
         let state = state.map_err(|_| NotPublishing("it is shutting down".into()))?;
         if let Some(found) = state.recent.iter().find(|published| published.head.size >= size) {
@@ -186,4 +187,3 @@ impl Press {
         Ok(())
     }
 }
-

@@ -167,7 +167,8 @@ impl SecretPem {
     /// [`KeyError::Io`]; a file that exists already is never overwritten.
     pub fn write_new(&self, path: &Path) -> Result<(), KeyError> {
         let write = || {
-            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+            let mut file =
+                fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
             file.write_all(self.0.as_bytes())?;
             file.sync_all()
         };

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use storage::{LogStore, StorageError, StoredEntry};
 use tlog::{
-    ConsistencyPlan, ConsistencyProof, InclusionPlan, InclusionProof, LeafHash, LogIndex, ProofError,
-    RootHash, RootPlan, TreeHead, TreeSize,
+    ConsistencyPlan, ConsistencyProof, InclusionPlan, InclusionProof, LeafHash, LogIndex,
+    ProofError, RootHash, RootPlan, TreeHead, TreeSize,
 };
 
 use crate::limits::SEARCH_HITS_MAX;

@@ -67,9 +67,11 @@ pub(super) fn integrate(
     let commit = Batch { hashes: hashes.collect(), head: extension.head(), entries };
     let placements = places.into_iter().map(|(reply, place)| {
         let placement = match place {
-            Ok(index) => {
-                Placement::Integrated(Integrated { index, integrated_time, growth: extension.clone() })
-            }
+            Ok(index) => Placement::Integrated(Integrated {
+                index,
+                integrated_time,
+                growth: extension.clone(),
+            }),
             Err(index) => Placement::Duplicate(index),
         };
         (reply, placement)

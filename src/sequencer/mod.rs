@@ -177,4 +177,3 @@ impl Writer {
 fn count(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
-

@@ -9,9 +9,7 @@ const LEVEL_BITS: u32 = 8;
 
 /// Number of complete hashes that a tree of this size has at a stored level.
 pub(crate) fn level_size(size: TreeSize, level: u8) -> u64 {
-    size.0
-        .checked_shr(LEVEL_BITS * u32::from(level))
-        .unwrap_or(0)
+    size.0.checked_shr(LEVEL_BITS * u32::from(level)).unwrap_or(0)
 }
 
 /// Accepts a batch that adds at least one entry, and exactly the complete hashes that those entries
@@ -20,11 +18,7 @@ pub(crate) fn check(expected: TreeHead, batch: &Batch) -> Result<(), CommitError
     if batch.entries.is_empty() {
         return malformed("it has no entries".to_owned());
     }
-    let size = expected
-        .size
-        .0
-        .checked_add(batch.entries.len() as u64)
-        .map(TreeSize);
+    let size = expected.size.0.checked_add(batch.entries.len() as u64).map(TreeSize);
     if size != Some(batch.head.size) {
         return malformed(format!(
             "{} entries on top of {} do not make {}",
@@ -44,9 +38,7 @@ pub(crate) fn check(expected: TreeHead, batch: &Batch) -> Result<(), CommitError
             new.level == level && new.first == first && new.hashes.len() as u64 == count
         });
         if !fits {
-            return malformed(format!(
-                "level {level} needs {count} hashes from {first} on"
-            ));
+            return malformed(format!("level {level} needs {count} hashes from {first} on"));
         }
     }
     match given.next() {

@@ -15,10 +15,7 @@ pub(crate) fn is_news(
     new: &StoredCheckpoint,
 ) -> Result<bool, StorageError> {
     if new.size > head.size {
-        let text = format!(
-            "checkpoint of size {} beyond the stored {}",
-            new.size, head.size
-        );
+        let text = format!("checkpoint of size {} beyond the stored {}", new.size, head.size);
         return Err(StorageError::Engine(text.into()));
     }
     Ok(newest.is_none_or(|newest| newest <= new.size))

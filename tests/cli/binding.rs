@@ -18,8 +18,11 @@ fn a_second_start_goes_on_with_the_same_log() {
     let first = Server::start(folder.path(), &[]).unwrap();
     assert!(first.announced[0].contains("made a new log"), "{:?}", first.announced);
     assert!(first.value("origin").starts_with("localhost - "));
-    let (tree, log, key) =
-        (first.value("tree ID").to_owned(), first.value("log ID").to_owned(), first.public_key.clone());
+    let (tree, log, key) = (
+        first.value("tree ID").to_owned(),
+        first.value("log ID").to_owned(),
+        first.public_key.clone(),
+    );
     first.stop();
     let mode = fs::metadata(folder.path().join("v1.key")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);

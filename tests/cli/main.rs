@@ -1,4 +1,5 @@
 //! The command line against the real binary: state safety, and what each command prints.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by panicking")]
 
 mod run;
 

@@ -3,6 +3,7 @@
 //! After each death the same folder is served again, and everything that was answered 201 must be
 //! there, at its index, with a proof that verifies; every checkpoint that was ever seen must be a
 //! prefix of the newest one (invariants 3 and 4). Rounds: `CAIRN_CRASH_ROUNDS`, 30 unless set.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by panicking")]
 
 mod client;
 mod server;
@@ -28,6 +29,7 @@ const SAMPLE: usize = 200;
 
 #[test]
 fn nothing_answered_is_lost_and_nothing_forks() {
+    #[allow(clippy::disallowed_methods, reason = "a test has no configuration")]
     let rounds = std::env::var("CAIRN_CRASH_ROUNDS").ok().and_then(|n| n.parse().ok());
     let rounds: usize = rounds.unwrap_or(ROUNDS);
     let folder = tempfile::tempdir().unwrap();

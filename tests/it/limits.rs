@@ -207,3 +207,34 @@ async fn running_requests_are_answered_before_the_server_stops() {
     assert_eq!(answer.status, 201, "{answer:?}");
     log.stopped().await;
 }
+
+#[tokio::test]
+async fn json_that_is_small_as_text_and_large_in_memory() {
+    let log = TestLog::start().await;
+    let list = format!("{{\"logIndexes\":[{}0]}}", "0,".repeat(4 << 20));
+    let answer = log.post("/api/v1/log/entries/retrieve", &list).await;
+    answer.is_router_error(400, 400, "the JSON has too many values");
+    let deep = format!(r#"{{"kind":"rekord","apiVersion":"0.0.1","spec":{}"#, "[".repeat(100_000));
+    let answer = log.post(ENTRIES, &deep).await;
+    assert_eq!(answer.status, 400, "{answer:?}");
+    assert_eq!(log.get("/ping").await.status, 200);
+}
+
+#[tokio::test]
+async fn clients_that_wait_for_a_go_ahead() {
+    let log = TestLog::with(|settings| settings.max_request_body_bytes = 1000).await;
+    let head = |length: usize| {
+        let length = format!("Expect: 100-continue\r\nContent-Length: {length}");
+        CHUNKED.replace("Transfer-Encoding: chunked", &length)
+    };
+    let mut stream = log.connect().await;
+    stream.write_all(head(2).as_bytes()).await.unwrap();
+    assert_eq!(read_first(&mut stream).await.status, 100);
+    stream.write_all(b"{}").await.unwrap();
+    assert_eq!(read_first(&mut stream).await.status, 422);
+
+    let started = Instant::now();
+    let answer = log.raw(head(1001).as_bytes()).await; // up to the end of the connection
+    assert_eq!(answer.status, 413);
+    assert!(started.elapsed() < Duration::from_secs(3), "nobody waits for the body");
+}

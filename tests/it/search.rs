@@ -65,6 +65,7 @@ async fn keys_and_operators() {
         (json!({"publicKey": log.key(0)}), vec![0, 1, 3]),
         (json!({"publicKey": log.key(2)}), vec![2]),
         (json!({"hash": two, "publicKey": log.key(0)}), vec![0, 1, 2, 3]),
+        (json!({"hash": zero, "publicKey": log.key(0), "operator": "or"}), vec![0, 1, 3]),
         (json!({"hash": zero, "publicKey": log.key(0), "operator": "and"}), vec![0]),
         (json!({"hash": two, "publicKey": log.key(0), "operator": "and"}), vec![]),
         (json!({"email": "nobody@example.com", "hash": zero}), vec![0]),

@@ -75,7 +75,8 @@ async fn cut_every_step(cut: fn(&MemoryStore, u64, Fate)) {
             cut(&house.store, step, fate);
             let answered = workload(&house).await;
             cut_short += usize::from(answered.len() < WRITERS * ENTRIES_EACH);
-            check_survivor(&house, &answered, &format!("step {step}, the write was {fate:?}")).await;
+            check_survivor(&house, &answered, &format!("step {step}, the write was {fate:?}"))
+                .await;
         }
     }
     assert!(cut_short > 4, "hardly any fault hit the workload: {cut_short}");

@@ -20,7 +20,10 @@ async fn nothing_is_signed_or_answered_before_it_is_durable() {
     let log = Arc::new(house.start().await.unwrap());
     let held = house.store.hold_commits().await;
     let json = Proposals::new().next_json();
-    let writer = { let log = log.clone(); tokio::spawn(async move { create(&log, &json).await }) };
+    let writer = {
+        let log = log.clone();
+        tokio::spawn(async move { create(&log, &json).await })
+    };
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(!writer.is_finished(), "answered although the commit is not done");
     assert_eq!(log.info().active.checkpoint.head.size, TreeSize(0), "published too early");

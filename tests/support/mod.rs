@@ -31,37 +31,45 @@ impl Proposals {
         let artifact = self.made.to_be_bytes();
         let value = hex::encode(digest(&SHA256, &artifact));
         let (content, pem) = (self.sign(&artifact), &self.pem);
-        proposal("hashedrekord", serde_json::json!({
-            "data": {"hash": {"algorithm": "sha256", "value": value}},
-            "signature": {"content": content, "publicKey": {"content": pem}},
-        }))
+        proposal(
+            "hashedrekord",
+            serde_json::json!({
+                "data": {"hash": {"algorithm": "sha256", "value": value}},
+                "signature": {"content": content, "publicKey": {"content": pem}},
+            }),
+        )
     }
 
     /// A rekord proposal with this content.
     #[allow(dead_code, reason = "not every program needs it")]
     pub fn rekord_json(&self, content: &[u8]) -> String {
         let (signature, pem) = (self.sign(content), &self.pem);
-        proposal("rekord", serde_json::json!({
-            "data": {"content": STANDARD.encode(content)},
-            "signature": {"format": "x509", "content": signature, "publicKey": {"content": pem}},
-        }))
+        proposal(
+            "rekord",
+            serde_json::json!({
+                "data": {"content": STANDARD.encode(content)},
+                "signature": {"format": "x509", "content": signature, "publicKey": {"content": pem}},
+            }),
+        )
     }
 
     /// A dsse proposal with this payload.
     #[allow(dead_code, reason = "not every program needs it")]
     pub fn dsse_json(&self, payload: &[u8]) -> String {
         let kind = "application/octet-stream";
-        let mut signed =
-            format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).into_bytes();
+        let mut signed = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).into_bytes();
         signed.extend_from_slice(payload);
         let envelope = serde_json::json!({
             "payloadType": kind,
             "payload": STANDARD.encode(payload),
             "signatures": [{"keyid": "", "sig": self.sign(&signed)}],
         });
-        proposal("dsse", serde_json::json!({
-            "proposedContent": {"envelope": envelope.to_string(), "verifiers": [self.pem]},
-        }))
+        proposal(
+            "dsse",
+            serde_json::json!({
+                "proposedContent": {"envelope": envelope.to_string(), "verifiers": [self.pem]},
+            }),
+        )
     }
 
     /// A signature over the SHA-256 of a message, DER in base64.

@@ -1,8 +1,8 @@
 //! dsse 0.0.1: a DSSE envelope and the keys that verify all of its signatures.
 //!
-//! Logged are the hashes of the envelope's text and of its payload, and each signature with its key.
-//! That stored form is accepted again, but not for insertion, and it is not verified: signatures in
-//! the URL-safe alphabet are taken there too, so that what was admitted can be found.
+//! Logged are the hashes of the envelope's text and of its payload, and each signature with its
+//! key. That stored form is accepted again, but not for insertion, and it is not verified:
+//! signatures in the URL-safe alphabet are taken there too, so that what was admitted can be found.
 
 use serde::Serialize;
 

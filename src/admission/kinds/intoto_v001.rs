@@ -1,7 +1,7 @@
 //! intoto 0.0.1: a DSSE envelope and the one key that verifies one of its signatures.
 //!
-//! Logged are the hashes of the envelope's text and of its payload, and the key. That stored form is
-//! accepted again, but not for insertion; the oldest entries have no payload hash.
+//! Logged are the hashes of the envelope's text and of its payload, and the key. That stored form
+//! is accepted again, but not for insertion; the oldest entries have no payload hash.
 
 use serde::Serialize;
 use storage::Attestation;

@@ -57,8 +57,8 @@ fn decode(spec: &Members) -> Result<Box<dyn Entry + '_>, Rejection> {
         return Err(Rejection::input("'content' must be specified for publicKey"));
     }
     let claimed = hash.and_then(|hash| hash.value);
-    check_claim(claimed, content.is_some())?;
     let content = content.unwrap_or_default();
+    check_claim(claimed, !content.is_empty())?;
     let format = format.unwrap_or_default();
     Ok(Box::new(Rekord { format, signature, public_key, content, claimed }))
 }

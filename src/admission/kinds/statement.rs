@@ -57,7 +57,8 @@ mod tests {
         for (statement, expected) in [
             (r#"{"subject":[{"digest":{"b":"2","a":"1"}},{"name":"x"}]}"#, &["a:1", "b:2"][..]),
             (
-                r#"{"Subject":[{"digest":{"a":"1"}}],"predicate":{"materials":[{"digest":{"m":"3"}}]}}"#,
+                r#"{"Subject":[{"digest":{"a":"1"}}],
+                    "predicate":{"materials":[{"digest":{"m":"3"}}]}}"#,
                 &["a:1", "m:3"],
             ),
             (r#"{"subject":[{"digest":{"a":"1"}}],"predicate":{"materials":5}}"#, &["a:1"]),

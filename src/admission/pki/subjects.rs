@@ -1,7 +1,7 @@
 //! The names in a certificate's SubjectAltName extension (RFC 5280 §4.2.1.6), as index keys.
 //!
-//! In this order: DNS names, e-mail addresses, IP addresses, URIs, and the one OtherName that Fulcio
-//! writes. The subject's distinguished name is not indexed.
+//! In this order: DNS names, e-mail addresses, IP addresses, URIs, and the one OtherName that
+//! Fulcio writes. The subject's distinguished name is not indexed.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

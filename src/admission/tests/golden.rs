@@ -1,4 +1,5 @@
-//! What a real Rekor 1.5.4 stored for known proposals: bodies, leaf hashes, index keys, attestations.
+//! What a real Rekor 1.5.4 stored for known proposals: bodies, leaf hashes, index keys and
+//! attestations.
 //!
 //! The vectors are not part of this repository; without them the test says that it is skipped.
 
@@ -12,7 +13,7 @@ use super::signer::{admitted, parse, stored};
 use crate::admission::base64::{decode, encode};
 use crate::admission::index_keys::sha256_hex;
 use crate::admission::pki::x509::PublicKey;
-use crate::admission::{Policy, admit, attestation_key, leaf_hash_of};
+use crate::admission::{Policy, Proposal, admit, attestation_key, leaf_hash_of};
 
 fn vectors() -> Option<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors");
@@ -195,6 +196,43 @@ fn leaf_hashes_start_as_those_of_rekor() {
             assert_eq!(leaf, Ok(entry.leaf_hash()), "{name}: the stored form");
         }
     }
+}
+
+/// Entries of the public-good log, from bundles of a client test suite: Fulcio certificates, dsse
+/// and intoto as they are stored.
+#[test]
+fn entries_of_the_public_log_keep_their_leaf() {
+    let Some(folder) = vectors() else {
+        eprintln!("SKIPPED: the bundles are not at ../shared/vectors");
+        return;
+    };
+    let mut compared = 0;
+    for case in fs::read_dir(folder.join("bundle-verify")).unwrap() {
+        let case = case.unwrap().path();
+        if case.to_string_lossy().ends_with("_fail") {
+            continue; // some are not what any log stored
+        }
+        let Ok(bundle) = fs::read(case.join("bundle.sigstore.json")) else { continue };
+        let Ok(bundle) = serde_json::from_slice::<Value>(&bundle) else { continue };
+        let entry = &bundle["verificationMaterial"]["tlogEntries"][0];
+        let Some(body) = entry["canonicalizedBody"].as_str() else { continue };
+        let body = decode(body).unwrap();
+        let Ok(proposal) = Proposal::from_json(&body) else { continue };
+        if (proposal.kind(), proposal.api_version()) == ("hashedrekord", "0.0.2") {
+            continue; // of the second generation
+        }
+        let leaf = leaf_hash_of(&proposal, &Policy::default());
+        assert_eq!(leaf, Ok(tlog::hash_leaf(&body)), "{}", case.display());
+        if proposal.kind() == "hashedrekord" {
+            let entry = admit(&proposal, &Policy::default()).unwrap();
+            assert_eq!(entry.body(), body);
+            let is_key = entry.index_keys().len() == 2;
+            let has_subject = entry.index_keys()[1].contains("://");
+            assert!(is_key || has_subject, "{:?}", entry.index_keys());
+        }
+        compared += 1;
+    }
+    assert!(compared >= 5, "only {compared} entries were compared");
 }
 
 /// Every body of the vectors, of any kind, is canonical by the measure that bodies here are.

@@ -123,7 +123,8 @@ pub(super) fn hex_digest(algorithm: &str, content: &[u8]) -> String {
 
 pub(super) fn hashedrekord(pem: &str, algorithm: &str, signature: &[u8]) -> Value {
     json!({"kind": "hashedrekord", "apiVersion": "0.0.1", "spec": {
-        "signature": {"content": encode(signature), "publicKey": {"content": encode(pem.as_bytes())}},
+        "signature": {"content": encode(signature),
+                      "publicKey": {"content": encode(pem.as_bytes())}},
         "data": {"hash": {"algorithm": algorithm, "value": hex_digest(algorithm, CONTENT)}},
     }})
 }
@@ -141,8 +142,8 @@ pub(super) fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     out
 }
 
-pub(super) const STATEMENT: &[u8] =
-    br#"{"subject":[{"name":"x","digest":{"sha256":"ABCD"}}],"predicate":{"materials":[{"uri":"y","digest":{"sha1":"ef"}}]}}"#;
+pub(super) const STATEMENT: &[u8] = br#"{ "subject":[{"name":"x","digest":{"sha256":"ABCD"}}],
+         "predicate":{"materials":[{"uri":"y","digest":{"sha1":"ef"}}]}}"#;
 pub(super) const IN_TOTO: &str = "application/vnd.in-toto+json";
 
 /// An envelope over [`STATEMENT`], signed by each.

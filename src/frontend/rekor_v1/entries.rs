@@ -1,18 +1,21 @@
 //! Creating an entry and reading one (contract §1.10, §2).
 
+use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{ETAG, HeaderValue, LOCATION};
 use tlog::LeafHash;
+use tokio::task::spawn_blocking;
 
 use super::super::body::Body;
 use super::super::reply::json;
 use super::super::server::Reply;
-use super::super::status::Problem;
+use super::super::status::{CREATE_FAILED, Problem};
 use super::Call;
 use super::entry_json::push_entry;
 use super::path::clean;
 use super::query::Query;
 use crate::admission::Proposal;
+use crate::limits::ADMIT_INLINE_BYTES_MAX;
 use crate::log::LoggedEntry;
 use crate::shards::{EntryId, EntryIdError, VirtualIndex};
 
@@ -47,7 +50,7 @@ impl Name {
 
 /// `POST /api/v1/log/entries`
 pub(super) async fn create(call: &Call<'_>, body: &mut Body) -> Result<Reply, Problem> {
-    let proposal = Proposal::from_json(&body.read().await?)?;
+    let proposal = read_proposal(body.read_json().await?).await?;
     let location = |id: &str| {
         let query = Query::parse(call.parts.uri.query());
         format!("{}/{id}{}", clean(call.parts.uri.path()), query.for_location())
@@ -65,6 +68,15 @@ pub(super) async fn create(call: &Call<'_>, body: &mut Body) -> Result<Reply, Pr
         }
     }
     Ok(reply)
+}
+
+/// Reads a proposal, a large one away from the threads that serve connections.
+async fn read_proposal(text: Bytes) -> Result<Proposal, Problem> {
+    if text.len() <= ADMIT_INLINE_BYTES_MAX {
+        return Ok(Proposal::from_json(&text)?);
+    }
+    let read = spawn_blocking(move || Proposal::from_json(&text)).await;
+    Ok(read.map_err(|panicked| Problem::Failed(CREATE_FAILED.into(), panicked.to_string()))??)
 }
 
 /// `GET /api/v1/log/entries?logIndex=`

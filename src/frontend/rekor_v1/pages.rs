@@ -60,7 +60,6 @@ mod tests {
     use serde_json::Value;
 
     use super::super::Operation;
-    use super::*;
 
     #[test]
     fn the_description_has_every_operation() {

@@ -29,7 +29,7 @@ struct Wanted {
 
 /// The whole operation. Answers come in this order: full IDs; UUIDs, then proposals; indexes.
 pub(super) async fn retrieve(call: &Call<'_>, body: &mut Body) -> Result<Reply, Problem> {
-    let wanted = Wanted::parse(&Members::parse(&body.read().await?, "entry")?)?;
+    let wanted = Wanted::parse(&Members::parse(&body.read_json().await?, "entry")?)?;
     let log = &call.app.log;
     let mut found: Vec<LoggedEntry> = Vec::new();
     let mut leaves: Vec<LeafHash> = Vec::new();

@@ -28,7 +28,7 @@ struct Wanted {
 
 /// The whole operation.
 pub(super) async fn search(call: &Call<'_>, body: &mut Body) -> Result<Reply, Problem> {
-    let wanted = Wanted::parse(&Members::parse(&body.read().await?, "query")?)?;
+    let wanted = Wanted::parse(&Members::parse(&body.read_json().await?, "query")?)?;
     let mut found: Option<Vec<EntryId>> = None;
     for keys in &wanted.criteria {
         let mut hits = Vec::new();

@@ -32,19 +32,11 @@ pub(super) struct Faults {
 
 impl Faults {
     pub(super) fn cut_power_at(&mut self, step: u64, write: Fate) {
-        self.planned = Some(Fault {
-            step,
-            write,
-            cuts_power: true,
-        });
+        self.planned = Some(Fault { step, write, cuts_power: true });
     }
 
     pub(super) fn fail_write_at(&mut self, step: u64, write: Fate) {
-        self.planned = Some(Fault {
-            step,
-            write,
-            cuts_power: false,
-        });
+        self.planned = Some(Fault { step, write, cuts_power: false });
     }
 
     /// Counts a write, and tells which fault strikes it, if one does.

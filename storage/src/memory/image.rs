@@ -39,10 +39,7 @@ impl Image {
     }
 
     pub(super) fn log(&self, tree: TreeId) -> Result<&Log, StorageError> {
-        self.logs
-            .iter()
-            .find(|log| log.record.tree_id == tree)
-            .ok_or(StorageError::NoSuchLog(tree))
+        self.logs.iter().find(|log| log.record.tree_id == tree).ok_or(StorageError::NoSuchLog(tree))
     }
 
     pub(super) fn log_mut(&mut self, tree: TreeId) -> Option<&mut Log> {
@@ -82,11 +79,7 @@ impl Image {
                 self.attestations.insert(attestation.key, attestation.data);
             }
             let integrated_time = new.integrated_time;
-            log.entries.push(StoredEntry {
-                index,
-                integrated_time,
-                body: new.body,
-            });
+            log.entries.push(StoredEntry { index, integrated_time, body: new.body });
         }
         for new in batch.hashes {
             log.levels.entry(new.level).or_default().extend(new.hashes);
@@ -120,9 +113,7 @@ impl Log {
     }
 
     pub(super) fn hashes(&self, level: u8, first: u64, count: usize) -> Vec<NodeHash> {
-        self.levels
-            .get(&level)
-            .map_or(Vec::new(), |all| part(all, first, count).to_vec())
+        self.levels.get(&level).map_or(Vec::new(), |all| part(all, first, count).to_vec())
     }
 
     pub(super) fn index_of(&self, leaf: &LeafHash) -> Option<LogIndex> {
@@ -130,9 +121,9 @@ impl Log {
     }
 
     pub(super) fn search(&self, key: &str, from: LogIndex, max: usize) -> Vec<LogIndex> {
-        self.search.get(key).map_or(Vec::new(), |all| {
-            all.range(from..).take(max).copied().collect()
-        })
+        self.search
+            .get(key)
+            .map_or(Vec::new(), |all| all.range(from..).take(max).copied().collect())
     }
 
     pub(super) fn checkpoint(&self) -> Option<StoredCheckpoint> {
@@ -151,18 +142,13 @@ impl Log {
     }
 
     pub(super) fn tamper_body(&mut self, index: LogIndex, body: &[u8]) -> bool {
-        let slot = usize::try_from(index.0)
-            .ok()
-            .and_then(|index| self.entries.get_mut(index));
+        let slot = usize::try_from(index.0).ok().and_then(|index| self.entries.get_mut(index));
         slot.map(|entry| entry.body = body.to_vec()).is_some()
     }
 }
 
 /// Up to `max` items from `first` on; none when `first` is beyond the end.
 fn part<T>(all: &[T], first: u64, max: usize) -> &[T] {
-    let rest = usize::try_from(first)
-        .ok()
-        .and_then(|first| all.get(first..))
-        .unwrap_or(&[]);
+    let rest = usize::try_from(first).ok().and_then(|first| all.get(first..)).unwrap_or(&[]);
     &rest[..rest.len().min(max)]
 }

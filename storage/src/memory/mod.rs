@@ -104,46 +104,26 @@ impl MemoryStore {
 
     /// Changes a stored hash behind everybody's back. False when there is no such hash.
     pub fn tamper_hash(&self, tree: TreeId, level: u8, position: u64, hash: NodeHash) -> bool {
-        self.state()
-            .image
-            .log_mut(tree)
-            .is_some_and(|log| log.tamper_hash(level, position, hash))
+        self.state().image.log_mut(tree).is_some_and(|log| log.tamper_hash(level, position, hash))
     }
 
     /// Changes a stored body behind everybody's back. False when there is no such entry.
     pub fn tamper_body(&self, tree: TreeId, index: LogIndex, body: &[u8]) -> bool {
-        self.state()
-            .image
-            .log_mut(tree)
-            .is_some_and(|log| log.tamper_body(index, body))
+        self.state().image.log_mut(tree).is_some_and(|log| log.tamper_body(index, body))
     }
 
     fn with(image: Image) -> Self {
-        let state = State {
-            image,
-            ..State::default()
-        };
-        Self {
-            shared: Arc::new(Shared {
-                state: Mutex::new(state),
-                ..Shared::default()
-            }),
-        }
+        let state = State { image, ..State::default() };
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), ..Shared::default() }) }
     }
 
     /// A poisoned lock is taken all the same: no panic happens while the image is half changed.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.shared
-            .state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.shared.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn handle(&self, tree: TreeId) -> Arc<dyn LogStore> {
-        Arc::new(MemoryLog {
-            store: self.clone(),
-            tree,
-        })
+        Arc::new(MemoryLog { store: self.clone(), tree })
     }
 }
 
@@ -195,10 +175,7 @@ impl Store for MemoryStore {
         {
             let mut state = self.state();
             if state.for_writing()?.is_taken(&record) {
-                return Err(StorageError::LogExists {
-                    tree_id: tree,
-                    name: record.name,
-                });
+                return Err(StorageError::LogExists { tree_id: tree, name: record.name });
             }
             state.write(|image| image.create_log(record))?;
         }

@@ -41,34 +41,18 @@ fn tree() -> TreeId {
 fn batch_on(on: TreeHead) -> Batch {
     let body = on.size.0.to_be_bytes().to_vec();
     let leaf_hash = tlog::hash_leaf(&body);
-    let hashes = vec![NewHashes {
-        level: 0,
-        first: on.size.0,
-        hashes: vec![leaf_hash.to_node()],
-    }];
+    let hashes = vec![NewHashes { level: 0, first: on.size.0, hashes: vec![leaf_hash.to_node()] }];
     let head = TreeHead {
         size: TreeSize(on.size.0 + 1),
         root: RootHash::from_bytes([on.size.0 as u8 + 1; 32]),
     };
-    let entry = NewEntry {
-        body,
-        leaf_hash,
-        integrated_time: 0,
-        index_keys: vec![],
-        attestation: None,
-    };
-    Batch {
-        entries: vec![entry],
-        hashes,
-        head,
-    }
+    let entry =
+        NewEntry { body, leaf_hash, integrated_time: 0, index_keys: vec![], attestation: None };
+    Batch { entries: vec![entry], hashes, head }
 }
 
 fn note(size: TreeSize) -> StoredCheckpoint {
-    StoredCheckpoint {
-        size,
-        note: format!("{size}"),
-    }
+    StoredCheckpoint { size, note: format!("{size}") }
 }
 
 /// Commits and publishes three times; gives what was acknowledged: head size and published size.
@@ -99,18 +83,9 @@ async fn left(store: &MemoryStore) -> (u64, Option<u64>) {
         return (0, None);
     };
     let size = log.head().await.unwrap().size.0;
-    assert_eq!(
-        log.entries(LogIndex(0), 99).await.unwrap().len() as u64,
-        size
-    );
+    assert_eq!(log.entries(LogIndex(0), 99).await.unwrap().len() as u64, size);
     assert_eq!(log.hashes(0, 0, 99).await.unwrap().len() as u64, size);
-    (
-        size,
-        log.checkpoint()
-            .await
-            .unwrap()
-            .map(|checkpoint| checkpoint.size.0),
-    )
+    (size, log.checkpoint().await.unwrap().map(|checkpoint| checkpoint.size.0))
 }
 
 #[tokio::test]
@@ -147,11 +122,7 @@ async fn a_power_cut_loses_publications_since_the_last_commit() {
     let store = MemoryStore::new();
     workload(&store).await;
     assert_eq!(left(&store.copy()).await, (3, Some(3)));
-    assert_eq!(
-        left(&store.reopen()).await,
-        (3, Some(3)),
-        "the death of the process loses nothing"
-    );
+    assert_eq!(left(&store.reopen()).await, (3, Some(3)), "the death of the process loses nothing");
 
     let store = MemoryStore::new();
     workload(&store).await;
@@ -169,10 +140,7 @@ async fn a_failed_write_poisons_until_reopened() {
         let head = log.head().await.unwrap();
         assert_eq!(head.size.0, size, "reads go on");
         let refusal = log.commit(head, batch_on(head)).await.unwrap_err();
-        assert!(
-            matches!(refusal, CommitError::Storage(StorageError::Engine(_))),
-            "{refusal:?}"
-        );
+        assert!(matches!(refusal, CommitError::Storage(StorageError::Engine(_))), "{refusal:?}");
         assert!(log.publish(note(head.size)).await.is_err());
         assert_eq!(store.steps(), 4, "nothing was tried after the failure");
 
@@ -227,11 +195,7 @@ async fn delayed_commits_take_their_time() {
     store.delay_commits(Duration::from_secs(3600));
     let head = TreeHead::empty();
     let commit = log.commit(head, batch_on(head));
-    assert!(
-        tokio::time::timeout(Duration::from_millis(20), commit)
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(20), commit).await.is_err());
     assert_eq!(log.head().await.unwrap(), head);
 }
 
@@ -246,8 +210,5 @@ async fn tampering_shows() {
     assert!(!store.tamper_hash(tree(), 0, 3, hash));
     assert!(!store.tamper_body(tree(), LogIndex(3), b"forged"));
     assert_eq!(log.hashes(0, 1, 1).await.unwrap(), [hash]);
-    assert_eq!(
-        log.entries(LogIndex(2), 1).await.unwrap()[0].body,
-        b"forged"
-    );
+    assert_eq!(log.entries(LogIndex(2), 1).await.unwrap()[0].body, b"forged");
 }

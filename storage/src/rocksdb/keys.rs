@@ -140,10 +140,7 @@ pub(super) fn record_value(position: u32, record: &LogRecord) -> Result<Vec<u8>,
 
 pub(super) fn parse_record(value: &[u8]) -> Option<(u32, LogRecord)> {
     let (position, json) = value.split_first_chunk()?;
-    Some((
-        u32::from_be_bytes(*position),
-        serde_json::from_slice(json).ok()?,
-    ))
+    Some((u32::from_be_bytes(*position), serde_json::from_slice(json).ok()?))
 }
 
 pub(super) fn parse_version(value: &[u8]) -> Option<u32> {

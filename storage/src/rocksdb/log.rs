@@ -35,28 +35,16 @@ impl LogStore for RocksLog {
     async fn commit(&self, expected: TreeHead, batch: Batch) -> Result<(), CommitError> {
         batch::check(expected, &batch)?;
         let tree = self.tree;
-        blocking(&self.shared, move |shared| {
-            shared.commit(tree, expected, &batch)
-        })
-        .await
+        blocking(&self.shared, move |shared| shared.commit(tree, expected, &batch)).await
     }
 
     async fn entries(&self, first: LogIndex, max: usize) -> Result<Vec<StoredEntry>, StorageError> {
         let size = self.shared.head(self.tree)?.size.0;
         let key = |index| keys::entry(self.tree, index);
-        self.shared.run(
-            keys::ENTRIES,
-            clamp(first.0, max, size),
-            key,
-            |index, value| {
-                let (integrated_time, body) = keys::parse_entry(value)?;
-                Some(StoredEntry {
-                    index: LogIndex(index),
-                    integrated_time,
-                    body,
-                })
-            },
-        )
+        self.shared.run(keys::ENTRIES, clamp(first.0, max, size), key, |index, value| {
+            let (integrated_time, body) = keys::parse_entry(value)?;
+            Some(StoredEntry { index: LogIndex(index), integrated_time, body })
+        })
     }
 
     async fn hashes(
@@ -68,15 +56,11 @@ impl LogStore for RocksLog {
         let size = level_size(self.shared.head(self.tree)?.size, level);
         let key = |position| keys::hash(self.tree, level, position);
         let range = clamp(first, count, size);
-        self.shared
-            .run(keys::HASHES, range, key, |_, value| keys::parse_hash(value))
+        self.shared.run(keys::HASHES, range, key, |_, value| keys::parse_hash(value))
     }
 
     async fn indices_of(&self, leaves: &[LeafHash]) -> Result<Vec<Option<LogIndex>>, StorageError> {
-        let keys: Vec<_> = leaves
-            .iter()
-            .map(|leaf| keys::leaf(self.tree, leaf))
-            .collect();
+        let keys: Vec<_> = leaves.iter().map(|leaf| keys::leaf(self.tree, leaf)).collect();
         let family = self.shared.family(keys::LEAVES);
         let found = self.shared.db.batched_multi_get_cf(family, &keys, false);
         let index = |value: &[u8]| {
@@ -118,10 +102,7 @@ impl LogStore for RocksLog {
 
     async fn publish(&self, checkpoint: StoredCheckpoint) -> Result<(), StorageError> {
         let tree = self.tree;
-        blocking(&self.shared, move |shared| {
-            shared.publish(tree, &checkpoint)
-        })
-        .await
+        blocking(&self.shared, move |shared| shared.publish(tree, &checkpoint)).await
     }
 }
 
@@ -162,11 +143,7 @@ impl Shared {
         for (index, new) in (expected.size.0..).zip(&batch.entries) {
             let value = keys::entry_value(new.integrated_time, &new.body);
             rows.put_cf(entries, keys::entry(tree, index), value);
-            rows.put_cf(
-                leaves,
-                keys::leaf(tree, &new.leaf_hash),
-                index.to_be_bytes(),
-            );
+            rows.put_cf(leaves, keys::leaf(tree, &new.leaf_hash), index.to_be_bytes());
             for key in &new.index_keys {
                 rows.put_cf(search, keys::search(key, tree, LogIndex(index)), []);
             }
@@ -177,11 +154,7 @@ impl Shared {
         let hashes = self.family(keys::HASHES);
         for new in &batch.hashes {
             for (position, hash) in (new.first..).zip(&new.hashes) {
-                rows.put_cf(
-                    hashes,
-                    keys::hash(tree, new.level, position),
-                    hash.as_bytes(),
-                );
+                rows.put_cf(hashes, keys::hash(tree, new.level, position), hash.as_bytes());
             }
         }
         let head = keys::head_value(batch.head);

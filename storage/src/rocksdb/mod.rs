@@ -86,14 +86,7 @@ impl RocksStore {
 
     fn new(db: DB, path: &Path, read_only: bool) -> Self {
         let (path, writer) = (path.to_owned(), Mutex::default());
-        Self {
-            shared: Arc::new(Shared {
-                db,
-                path,
-                read_only,
-                writer,
-            }),
-        }
+        Self { shared: Arc::new(Shared { db, path, read_only, writer }) }
     }
 
     fn handle(&self, tree: TreeId) -> Arc<dyn LogStore> {
@@ -114,10 +107,7 @@ impl Store for RocksStore {
     }
 
     async fn log(&self, tree: TreeId) -> Result<Arc<dyn LogStore>, StorageError> {
-        match self
-            .shared
-            .get(keys::LOGS, keys::part(tree, keys::Part::Record))?
-        {
+        match self.shared.get(keys::LOGS, keys::part(tree, keys::Part::Record))? {
             Some(_) => Ok(self.handle(tree)),
             None => Err(StorageError::NoSuchLog(tree)),
         }
@@ -127,10 +117,7 @@ impl Store for RocksStore {
 impl Shared {
     fn logs(&self) -> Result<Vec<LogRecord>, StorageError> {
         let mut logs = Vec::new();
-        for item in self
-            .db
-            .iterator_cf(self.family(keys::LOGS), IteratorMode::Start)
-        {
+        for item in self.db.iterator_cf(self.family(keys::LOGS), IteratorMode::Start) {
             let (key, value) = item.map_err(failure)?;
             if keys::is_record(&key) {
                 let log = keys::parse_record(&value);
@@ -145,14 +132,8 @@ impl Shared {
         let mut writer = self.writer()?;
         let logs = self.logs()?;
         let tree_id = record.tree_id;
-        if logs
-            .iter()
-            .any(|log| log.tree_id == tree_id || log.name == record.name)
-        {
-            return Err(StorageError::LogExists {
-                tree_id,
-                name: record.name.clone(),
-            });
+        if logs.iter().any(|log| log.tree_id == tree_id || log.name == record.name) {
+            return Err(StorageError::LogExists { tree_id, name: record.name.clone() });
         }
         let position = u32::try_from(logs.len()).map_err(|_| corrupt("too many logs"))?;
         let family = self.family(keys::LOGS);
@@ -167,9 +148,7 @@ impl Shared {
     /// Waits for the write before; refuses when it failed.
     fn writer(&self) -> Result<MutexGuard<'_, Writer>, StorageError> {
         if self.read_only {
-            return Err(StorageError::Engine(
-                "it was opened for reading only".into(),
-            ));
+            return Err(StorageError::Engine("it was opened for reading only".into()));
         }
         match self.writer.lock() {
             Ok(writer) if !writer.failed => Ok(writer),
@@ -203,10 +182,7 @@ impl Shared {
         self.db.get_cf(self.family(family), key).map_err(failure)
     }
 
-    #[expect(
-        clippy::expect_used,
-        reason = "a store opens with all families or not at all"
-    )]
+    #[expect(clippy::expect_used, reason = "a store opens with all families or not at all")]
     fn family(&self, name: &'static str) -> &ColumnFamily {
         self.db.cf_handle(name).expect("a family of keys::FAMILIES")
     }

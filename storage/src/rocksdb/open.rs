@@ -22,8 +22,7 @@ pub(super) fn for_writing(path: &Path, options: &Options) -> Result<DB, StorageE
     if db.get(keys::FORMAT_KEY).map_err(failure)?.is_none() && is_empty(&db)? {
         // New, or the process that made it died before this line.
         let version = keys::FORMAT_VERSION.to_be_bytes();
-        db.put_opt(keys::FORMAT_KEY, version, &options::synced())
-            .map_err(failure)?;
+        db.put_opt(keys::FORMAT_KEY, version, &options::synced()).map_err(failure)?;
     }
     check_version(&db, path)?;
     Ok(db)
@@ -65,9 +64,7 @@ fn recover(
         other => return other.map_err(|error| opening_failed(error, path)),
     };
     if wal::is_damaged(path).map_err(|error| StorageError::Engine(error.into()))? {
-        return Err(corrupt(format!(
-            "{refusal} (whole records follow: this is not a torn end)"
-        )));
+        return Err(corrupt(format!("{refusal} (whole records follow: this is not a torn end)")));
     }
     engine.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
     open(&engine).map_err(|error| opening_failed(error, path))
@@ -111,18 +108,14 @@ fn check_version(db: &DB, path: &Path) -> Result<(), StorageError> {
             "{path} has format version {version}: a newer version wrote it, this reads up to {}",
             keys::FORMAT_VERSION
         ))),
-        _ => Err(corrupt(format!(
-            "{path} has a format version that never was"
-        ))),
+        _ => Err(corrupt(format!("{path} has a format version that never was"))),
     }
 }
 
 fn is_empty(db: &DB) -> Result<bool, StorageError> {
     let mut families = vec![db.iterator(IteratorMode::Start)];
     for name in keys::FAMILIES {
-        let family = db
-            .cf_handle(name)
-            .ok_or_else(|| corrupt("a column family is missing"))?;
+        let family = db.cf_handle(name).ok_or_else(|| corrupt("a column family is missing"))?;
         families.push(db.iterator_cf(family, IteratorMode::Start));
     }
     for mut rows in families {
@@ -137,15 +130,9 @@ fn opening_failed(error: Error, path: &Path) -> StorageError {
     // RocksDB has no kind of its own for a lock that is taken.
     let text = error.as_ref();
     if text.contains("lock file") {
-        refused(format!(
-            "another process has this store open: {}",
-            path.display()
-        ))
+        refused(format!("another process has this store open: {}", path.display()))
     } else if text.contains("lock hold by current process") {
-        refused(format!(
-            "this process has this store open already: {}",
-            path.display()
-        ))
+        refused(format!("this process has this store open already: {}", path.display()))
     } else {
         failure(error)
     }

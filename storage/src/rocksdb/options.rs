@@ -81,9 +81,7 @@ pub(super) fn read_only(options: &Options) -> Engine {
 /// Every family with its settings.
 pub(super) fn families(options: &Options) -> Vec<(&'static str, Engine)> {
     let cache = Cache::new_lru_cache(options.cache_bytes);
-    keys::FAMILIES
-        .map(|name| (name, family(name, options, &cache)))
-        .into()
+    keys::FAMILIES.map(|name| (name, family(name, options, &cache))).into()
 }
 
 fn family(name: &str, options: &Options, cache: &Cache) -> Engine {

@@ -18,16 +18,11 @@ pub(super) async fn leaves(place: &mut impl Place) {
     let asked = ["e300", "nobody", "e0", "e255", "e256", "e0", ""].map(leaf);
     let at = |index| Some(LogIndex(index));
     let answers = log.indices_of(&asked).await.unwrap();
-    assert_eq!(
-        answers,
-        [at(300), None, at(0), at(255), at(256), at(0), None]
-    );
+    assert_eq!(answers, [at(300), None, at(0), at(255), at(256), at(0), None]);
 
     let all: Vec<_> = (0..400).map(|index| leaf(format!("e{index}"))).collect();
     let answers = log.indices_of(&all).await.unwrap();
-    let wanted: Vec<_> = (0..400)
-        .map(|index| (index <= 300).then_some(LogIndex(index)))
-        .collect();
+    let wanted: Vec<_> = (0..400).map(|index| (index <= 300).then_some(LogIndex(index))).collect();
     assert_eq!(answers, wanted);
 }
 
@@ -82,23 +77,9 @@ pub(super) async fn index_keys(place: &mut impl Place) {
         let hits = log.search(key, LogIndex(0), usize::MAX).await.unwrap();
         assert_eq!(hits, wanted, "{key:?}");
     }
-    assert_eq!(
-        log.search(&long, LogIndex(0), 9).await.unwrap(),
-        [LogIndex(2 * count)]
-    );
-    for unknown in [
-        &long[1..],
-        "b",
-        "A",
-        "a\0\0\0",
-        "user@example",
-        "sha256:0000",
-    ] {
-        assert_eq!(
-            log.search(unknown, LogIndex(0), 9).await.unwrap(),
-            [],
-            "{unknown:?}"
-        );
+    assert_eq!(log.search(&long, LogIndex(0), 9).await.unwrap(), [LogIndex(2 * count)]);
+    for unknown in [&long[1..], "b", "A", "a\0\0\0", "user@example", "sha256:0000"] {
+        assert_eq!(log.search(unknown, LogIndex(0), 9).await.unwrap(), [], "{unknown:?}");
     }
 }
 
@@ -126,24 +107,12 @@ pub(super) async fn pages(place: &mut impl Place) {
         }
         assert_eq!(seen, all, "pages of {page}");
     }
-    assert_eq!(
-        log.search("third", LogIndex(3), 2).await.unwrap(),
-        [LogIndex(3), LogIndex(6)]
-    );
-    assert_eq!(
-        log.search("third", LogIndex(4), 1).await.unwrap(),
-        [LogIndex(6)]
-    );
+    assert_eq!(log.search("third", LogIndex(3), 2).await.unwrap(), [LogIndex(3), LogIndex(6)]);
+    assert_eq!(log.search("third", LogIndex(4), 1).await.unwrap(), [LogIndex(6)]);
     assert_eq!(log.search("third", LogIndex(0), 0).await.unwrap(), []);
-    assert_eq!(
-        log.search("third", LogIndex(597), 9).await.unwrap(),
-        [LogIndex(597)]
-    );
+    assert_eq!(log.search("third", LogIndex(597), 9).await.unwrap(), [LogIndex(597)]);
     assert_eq!(log.search("third", LogIndex(598), 9).await.unwrap(), []);
-    assert_eq!(
-        log.search("third", LogIndex(u64::MAX), 9).await.unwrap(),
-        []
-    );
+    assert_eq!(log.search("third", LogIndex(u64::MAX), 9).await.unwrap(), []);
 }
 
 pub(super) async fn attestations(place: &mut impl Place) {
@@ -173,11 +142,7 @@ pub(super) async fn attestations(place: &mut impl Place) {
             ("", b"no key"),
             ("sha256:aa\0", &large),
         ] {
-            assert_eq!(
-                log.attestation(key).await.unwrap().as_deref(),
-                Some(data),
-                "{key:?}"
-            );
+            assert_eq!(log.attestation(key).await.unwrap().as_deref(), Some(data), "{key:?}");
         }
         for unknown in ["sha256:", "sha256:aaa", "\0"] {
             assert_eq!(log.attestation(unknown).await.unwrap(), None, "{unknown:?}");
@@ -196,12 +161,7 @@ pub(super) async fn logs_do_not_see_each_other(place: &mut impl Place) {
             .collect();
         let head = add(&*log, TreeHead::empty(), entries).await;
         let note = format!("note of {id}");
-        log.publish(crate::StoredCheckpoint {
-            size: head.size,
-            note,
-        })
-        .await
-        .unwrap();
+        log.publish(crate::StoredCheckpoint { size: head.size, note }).await.unwrap();
     }
     drop(store);
     let store = place.open().await;
@@ -209,25 +169,16 @@ pub(super) async fn logs_do_not_see_each_other(place: &mut impl Place) {
         let log = store.log(id).await.unwrap();
         let size = position * 100;
         assert_eq!(log.head().await.unwrap().size.0, size);
-        assert_eq!(
-            log.checkpoint().await.unwrap().unwrap().note,
-            format!("note of {id}")
-        );
+        assert_eq!(log.checkpoint().await.unwrap().unwrap().note, format!("note of {id}"));
         let entries = log.entries(LogIndex(size - 1), 1_000).await.unwrap();
         assert_eq!(entries.len(), 1);
         assert_eq!(entries[0].body, entry(format!("{id} {}", size - 1)).body);
-        assert_eq!(
-            log.hashes(0, size - 1, 9).await.unwrap(),
-            [stored_hash(0, size - 1)]
-        );
+        assert_eq!(log.hashes(0, size - 1, 9).await.unwrap(), [stored_hash(0, size - 1)]);
         assert_eq!(log.hashes(1, 0, 9).await.unwrap().len() as u64, size / 256);
         let hits = log.search("shared", LogIndex(0), 10_000).await.unwrap();
         assert!(hits.iter().map(|hit| hit.0).eq(0..size), "{hits:?}");
         for other in trees {
-            let hits = log
-                .search(&format!("of {other}"), LogIndex(0), 1)
-                .await
-                .unwrap();
+            let hits = log.search(&format!("of {other}"), LogIndex(0), 1).await.unwrap();
             assert_eq!(hits.is_empty(), other != id);
             let found = log.indices_of(&[leaf(format!("{other} 7"))]).await.unwrap();
             assert_eq!(found, [(other == id).then_some(LogIndex(7))]);

@@ -67,12 +67,7 @@ fn record(tree: TreeId) -> LogRecord {
 
 /// Opens the place and makes one log in it.
 async fn one_log(place: &mut impl Place) -> Arc<dyn LogStore> {
-    place
-        .open()
-        .await
-        .create_log(record(tree(1)))
-        .await
-        .unwrap()
+    place.open().await.create_log(record(tree(1))).await.unwrap()
 }
 
 /// An entry whose leaf hash and time follow from its body; no keys, no attestation.
@@ -92,28 +87,17 @@ fn leaf(body: impl AsRef<[u8]>) -> LeafHash {
 }
 
 fn with_keys(body: impl AsRef<[u8]>, keys: &[&str]) -> NewEntry {
-    NewEntry {
-        index_keys: keys.iter().map(ToString::to_string).collect(),
-        ..entry(body)
-    }
+    NewEntry { index_keys: keys.iter().map(ToString::to_string).collect(), ..entry(body) }
 }
 
 fn with_attestation(body: impl AsRef<[u8]>, key: &str, data: &[u8]) -> NewEntry {
-    let attestation = Attestation {
-        key: key.to_owned(),
-        data: data.to_vec(),
-    };
-    NewEntry {
-        attestation: Some(attestation),
-        ..entry(body)
-    }
+    let attestation = Attestation { key: key.to_owned(), data: data.to_vec() };
+    NewEntry { attestation: Some(attestation), ..entry(body) }
 }
 
 /// `count` entries whose bodies are `e<number>`, counted from the size of the head on.
 fn plain(on: TreeHead, count: u64) -> Vec<NewEntry> {
-    (on.size.0..on.size.0 + count)
-        .map(|index| entry(format!("e{index}")))
-        .collect()
+    (on.size.0..on.size.0 + count).map(|index| entry(format!("e{index}"))).collect()
 }
 
 /// A batch with the hashes that belong to these entries.
@@ -123,32 +107,17 @@ fn batch(on: TreeHead, entries: Vec<NewEntry>) -> Batch {
     for level in 0..8 {
         let (first, end) = (level_size(on.size, level), level_size(size, level));
         if first < end {
-            let all = (first..end)
-                .map(|position| stored_hash(level, position))
-                .collect();
-            hashes.push(NewHashes {
-                level,
-                first,
-                hashes: all,
-            });
+            let all = (first..end).map(|position| stored_hash(level, position)).collect();
+            hashes.push(NewHashes { level, first, hashes: all });
         }
     }
     let root = sha256(&[on.root.as_bytes().as_slice(), &size.0.to_be_bytes()].concat());
-    Batch {
-        entries,
-        hashes,
-        head: TreeHead {
-            size,
-            root: RootHash::from_bytes(root),
-        },
-    }
+    Batch { entries, hashes, head: TreeHead { size, root: RootHash::from_bytes(root) } }
 }
 
 /// The hash that [`batch`] puts at a position.
 fn stored_hash(level: u8, position: u64) -> NodeHash {
-    NodeHash::from_bytes(sha256(
-        &[&[level], position.to_be_bytes().as_slice()].concat(),
-    ))
+    NodeHash::from_bytes(sha256(&[&[level], position.to_be_bytes().as_slice()].concat()))
 }
 
 /// Commits these entries on top of the head, and gives the new one.

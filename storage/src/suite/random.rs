@@ -43,11 +43,7 @@ pub async fn random(place: &mut impl Place, seed: u64, steps: usize) {
     for id in 1..=LOGS {
         let context = format!("seed {seed}, at the end");
         let (engine, model) = (engine.log(tree(id)).await, model.log(tree(id)).await);
-        let pair = Pair {
-            engine: engine.unwrap(),
-            model: model.unwrap(),
-            context,
-        };
+        let pair = Pair { engine: engine.unwrap(), model: model.unwrap(), context };
         for _ in 0..10 {
             pair.compare(&mut dice).await;
         }
@@ -69,14 +65,8 @@ impl Pair {
             1 => on.size.0 = on.size.0.saturating_sub(1 + dice.below(3)),
             _ => {}
         }
-        let count = if dice.below(4) == 0 {
-            dice.below(400)
-        } else {
-            dice.below(5)
-        };
-        let entries = (0..count)
-            .map(|at| new_entry(dice, on.size.0 + at))
-            .collect();
+        let count = if dice.below(4) == 0 { dice.below(400) } else { dice.below(5) };
+        let entries = (0..count).map(|at| new_entry(dice, on.size.0 + at)).collect();
         let mut batch = batch(on, entries);
         if dice.below(8) == 0 {
             batch.hashes.pop();
@@ -101,10 +91,7 @@ impl Pair {
         let (engine, model, context) = (&self.engine, &self.model, &self.context);
         let head = engine.head().await.unwrap();
         assert_eq!(head, model.head().await.unwrap(), "{context}");
-        let checkpoints = (
-            engine.checkpoint().await.unwrap(),
-            model.checkpoint().await.unwrap(),
-        );
+        let checkpoints = (engine.checkpoint().await.unwrap(), model.checkpoint().await.unwrap());
         assert_eq!(checkpoints.0, checkpoints.1, "{context}");
 
         let (first, max) = (dice.below(head.size.0 + 2), dice.below(300) as usize);
@@ -112,27 +99,17 @@ impl Pair {
             engine.entries(LogIndex(first), max).await.unwrap(),
             model.entries(LogIndex(first), max).await.unwrap(),
         );
-        assert_eq!(
-            entries.0, entries.1,
-            "{context}: {max} entries from {first}"
-        );
+        assert_eq!(entries.0, entries.1, "{context}: {max} entries from {first}");
         let level = dice.below(3) as u8;
         let hashes = (
             engine.hashes(level, first, max).await.unwrap(),
             model.hashes(level, first, max).await.unwrap(),
         );
-        assert_eq!(
-            hashes.0, hashes.1,
-            "{context}: level {level}: {max} hashes from {first}"
-        );
+        assert_eq!(hashes.0, hashes.1, "{context}: level {level}: {max} hashes from {first}");
 
-        let leaves: Vec<_> = (0..40)
-            .map(|_| leaf(body_of(dice.below(head.size.0 + 20))))
-            .collect();
-        let indices = (
-            engine.indices_of(&leaves).await.unwrap(),
-            model.indices_of(&leaves).await.unwrap(),
-        );
+        let leaves: Vec<_> = (0..40).map(|_| leaf(body_of(dice.below(head.size.0 + 20)))).collect();
+        let indices =
+            (engine.indices_of(&leaves).await.unwrap(), model.indices_of(&leaves).await.unwrap());
         assert_eq!(indices.0, indices.1, "{context}");
         for key in KEYS {
             let hits = (
@@ -140,10 +117,8 @@ impl Pair {
                 model.search(key, LogIndex(first), max).await.unwrap(),
             );
             assert_eq!(hits.0, hits.1, "{context}: {max} of {key:?} from {first}");
-            let kept = (
-                engine.attestation(key).await.unwrap(),
-                model.attestation(key).await.unwrap(),
-            );
+            let kept =
+                (engine.attestation(key).await.unwrap(), model.attestation(key).await.unwrap());
             assert_eq!(kept.0, kept.1, "{context}: {key:?}");
         }
     }
@@ -170,10 +145,7 @@ fn new_entry(dice: &mut Dice, index: u64) -> NewEntry {
     new.index_keys = (0..dice.below(3)).map(|_| dice.key().to_owned()).collect();
     if dice.below(5) == 0 {
         let data = format!("data {}", dice.below(9)).into_bytes();
-        new.attestation = Some(Attestation {
-            key: dice.key().to_owned(),
-            data,
-        });
+        new.attestation = Some(Attestation { key: dice.key().to_owned(), data });
     }
     new
 }

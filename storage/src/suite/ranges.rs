@@ -7,10 +7,7 @@ use super::{Place, add, entry, one_log, plain, stored_hash, tree};
 pub(super) async fn entries_at_borders(place: &mut impl Place) {
     let log = one_log(place).await;
     assert_eq!(log.entries(LogIndex(0), 9).await.unwrap(), []);
-    assert_eq!(
-        log.entries(LogIndex(u64::MAX), usize::MAX).await.unwrap(),
-        []
-    );
+    assert_eq!(log.entries(LogIndex(u64::MAX), usize::MAX).await.unwrap(), []);
     let mut head = TreeHead::empty();
     for count in [1, 254, 1, 1, 63] {
         head = add(&*log, head, plain(head, count)).await;
@@ -38,11 +35,7 @@ pub(super) async fn entries_at_borders(place: &mut impl Place) {
     ] {
         let entries = log.entries(LogIndex(first), max).await.unwrap();
         let end = first.saturating_add(max as u64).min(size);
-        assert_eq!(
-            entries.len() as u64,
-            end.saturating_sub(first),
-            "{max} entries from {first}"
-        );
+        assert_eq!(entries.len() as u64, end.saturating_sub(first), "{max} entries from {first}");
         for (index, seen) in (first..end).zip(&entries) {
             let wanted = entry(format!("e{index}"));
             assert_eq!(seen.index, LogIndex(index));
@@ -94,19 +87,11 @@ pub(super) async fn bodies_of_all_sizes(place: &mut impl Place) {
     let bodies: Vec<Vec<u8>> = [0, 1, 7, 8, 9, 4095, 65_535, 65_536, 3_000_000]
         .iter()
         .map(|&size| {
-            (0..size)
-                .map(|at: u32| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
-                .collect()
+            (0..size).map(|at: u32| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
         })
         .collect();
-    for (body, time) in bodies
-        .iter()
-        .zip([0, 1, -1, i64::MIN, i64::MAX, 2, 3, 4, 5])
-    {
-        let new = crate::NewEntry {
-            integrated_time: time,
-            ..entry(body)
-        };
+    for (body, time) in bodies.iter().zip([0, 1, -1, i64::MIN, i64::MAX, 2, 3, 4, 5]) {
+        let new = crate::NewEntry { integrated_time: time, ..entry(body) };
         head = add(&*log, head, vec![new]).await;
     }
     drop(log);
@@ -114,8 +99,5 @@ pub(super) async fn bodies_of_all_sizes(place: &mut impl Place) {
     let entries = log.entries(LogIndex(0), 99).await.unwrap();
     let seen: Vec<_> = entries.iter().map(|entry| entry.integrated_time).collect();
     assert_eq!(seen, [0, 1, -1, i64::MIN, i64::MAX, 2, 3, 4, 5]);
-    assert!(
-        entries.iter().map(|entry| &entry.body).eq(&bodies),
-        "a body came back changed"
-    );
+    assert!(entries.iter().map(|entry| &entry.body).eq(&bodies), "a body came back changed");
 }

@@ -23,12 +23,7 @@ async fn five(directory: &Path) -> (RocksStore, Vec<u64>) {
         let size = add_one(&*log, BYTES).await.size;
         ends.push(fs::metadata(write_ahead_log(directory)).unwrap().len());
         if published {
-            log.publish(StoredCheckpoint {
-                size,
-                note: "n".repeat(300),
-            })
-            .await
-            .unwrap();
+            log.publish(StoredCheckpoint { size, note: "n".repeat(300) }).await.unwrap();
         }
     }
     (store, ends)
@@ -40,15 +35,9 @@ async fn a_torn_tail_of_the_log_loses_nothing_that_was_acknowledged() {
     let [alive, torn, again] = ["alive", "torn", "again"].map(|name| place.path().join(name));
     let (_store, ends) = five(&alive).await;
     let (first, last) = (ends[0], ends[4]);
-    for length in (first..=last)
-        .step_by(211)
-        .chain(ends.iter().flat_map(|end| [end - 1, *end]))
-    {
+    for length in (first..=last).step_by(211).chain(ends.iter().flat_map(|end| [end - 1, *end])) {
         copy(&alive, &torn);
-        let file = fs::OpenOptions::new()
-            .write(true)
-            .open(write_ahead_log(&torn))
-            .unwrap();
+        let file = fs::OpenOptions::new().write(true).open(write_ahead_log(&torn)).unwrap();
         file.set_len(length).unwrap();
         let store = RocksStore::open(&torn, &Options::default())
             .unwrap_or_else(|error| panic!("cut to {length}: {error}"));
@@ -83,11 +72,7 @@ async fn zeros_at_the_end_of_the_log_are_a_torn_tail() {
         fs::write(write_ahead_log(&torn), bytes).unwrap();
         let store = RocksStore::open(&torn, &Options::default())
             .unwrap_or_else(|error| panic!("zeros from {from}: {error}"));
-        assert_eq!(
-            check(&*log_of(&store).await, BYTES).await,
-            5,
-            "zeros from {from}"
-        );
+        assert_eq!(check(&*log_of(&store).await, BYTES).await, 5, "zeros from {from}");
         drop(store);
         fs::remove_dir_all(&torn).unwrap();
     }
@@ -99,26 +84,17 @@ async fn damage_before_the_last_record_is_refused() {
     let (alive, bent) = (place.path().join("alive"), place.path().join("bent"));
     let (_store, ends) = five(&alive).await;
     let heads = ends[..4].iter().flat_map(|end| *end..end + 8);
-    for at in heads
-        .filter(|at| *at < ends[3])
-        .chain((ends[0]..ends[3]).step_by(151))
-    {
+    for at in heads.filter(|at| *at < ends[3]).chain((ends[0]..ends[3]).step_by(151)) {
         copy(&alive, &bent);
         let path = write_ahead_log(&bent);
         let mut bytes = fs::read(&path).unwrap();
         bytes[at as usize] ^= 0x41;
         fs::write(&path, bytes).unwrap();
-        for opened in [
-            RocksStore::open(&bent, &Options::default()),
-            RocksStore::open_read_only(&bent),
-        ] {
-            let refusal = opened
-                .err()
-                .unwrap_or_else(|| panic!("byte {at} was lost in silence"));
-            assert!(
-                matches!(refusal, StorageError::Corrupt(_)),
-                "byte {at}: {refusal}"
-            );
+        for opened in
+            [RocksStore::open(&bent, &Options::default()), RocksStore::open_read_only(&bent)]
+        {
+            let refusal = opened.err().unwrap_or_else(|| panic!("byte {at} was lost in silence"));
+            assert!(matches!(refusal, StorageError::Corrupt(_)), "byte {at}: {refusal}");
         }
         fs::remove_dir_all(&bent).unwrap();
     }
@@ -138,12 +114,7 @@ async fn a_commit_is_one_sync_and_a_publication_none() {
     for commits in 1..=3 {
         let size = add_one(&*log, BYTES).await.size;
         assert_eq!(syncs() - before, 1 + commits);
-        log.publish(StoredCheckpoint {
-            size,
-            note: String::new(),
-        })
-        .await
-        .unwrap();
+        log.publish(StoredCheckpoint { size, note: String::new() }).await.unwrap();
         assert_eq!(syncs() - before, 1 + commits);
     }
 }
@@ -153,12 +124,7 @@ pub(super) fn child(test: &str, directory: &Path, settings: &str) -> Child {
     Command::new("sh")
         .args(["-c", &format!("{settings}exec \"$0\" \"$@\"")])
         .arg(std::env::current_exe().unwrap())
-        .args([
-            "--ignored",
-            "--nocapture",
-            "--exact",
-            &format!("rocksdb::tests::crash::{test}"),
-        ])
+        .args(["--ignored", "--nocapture", "--exact", &format!("rocksdb::tests::crash::{test}")])
         .env(CHILD_DIRECTORY, directory)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -190,10 +156,7 @@ async fn a_killed_process_loses_nothing_that_was_acknowledged() {
         let log = log_of(&store).await;
         assert!(check(&*log, BYTES).await >= acknowledged);
         let published = log.checkpoint().await.unwrap().unwrap();
-        assert!(
-            published.size.0 >= acknowledged,
-            "publications survive the process"
-        );
+        assert!(published.size.0 >= acknowledged, "publications survive the process");
     }
 }
 
@@ -207,12 +170,7 @@ async fn commits_until_killed() {
     let log = log_of(&store).await;
     loop {
         let size = add_one(&*log, BYTES).await.size;
-        log.publish(StoredCheckpoint {
-            size,
-            note: "n".repeat(300),
-        })
-        .await
-        .unwrap();
+        log.publish(StoredCheckpoint { size, note: "n".repeat(300) }).await.unwrap();
         println!("\npublished {size}");
     }
 }
@@ -224,19 +182,13 @@ async fn a_failed_write_ends_all_writing_until_reopened() {
     let settings = "trap '' XFSZ; ulimit -f 2000; ";
     let mut process = child("commits_until_refused", place.path(), settings);
     let acknowledged = said(&mut process, "committed").last().unwrap();
-    assert!(
-        process.wait().unwrap().success(),
-        "the child saw something else"
-    );
+    assert!(process.wait().unwrap().success(), "the child saw something else");
     assert!((5..200).contains(&acknowledged), "{acknowledged}");
 
     let store = RocksStore::open(place.path(), &Options::default()).unwrap();
     let log = log_of(&store).await;
     let size = check(&*log, 20_000).await;
-    assert!(
-        size == acknowledged || size == acknowledged + 1,
-        "{size} after {acknowledged}"
-    );
+    assert!(size == acknowledged || size == acknowledged + 1, "{size} after {acknowledged}");
     add_one(&*log, 20_000).await;
 }
 
@@ -258,39 +210,22 @@ async fn commits_until_refused() {
         }
         head = new;
     };
-    assert!(
-        matches!(refusal, CommitError::Storage(StorageError::Engine(_))),
-        "{refusal}"
-    );
+    assert!(matches!(refusal, CommitError::Storage(StorageError::Engine(_))), "{refusal}");
     // Even what would fit: the log file may end in half a record.
     let refusals = [
-        log.commit(head, batch_on(head, 1))
+        log.commit(head, batch_on(head, 1)).await.unwrap_err().to_string(),
+        log.publish(StoredCheckpoint { size: head.size, note: String::new() })
             .await
             .unwrap_err()
             .to_string(),
-        log.publish(StoredCheckpoint {
-            size: head.size,
-            note: String::new(),
-        })
-        .await
-        .unwrap_err()
-        .to_string(),
         store
-            .create_log(LogRecord {
-                tree_id: TreeId::new(2).unwrap(),
-                ..record()
-            })
+            .create_log(LogRecord { tree_id: TreeId::new(2).unwrap(), ..record() })
             .await
             .err()
             .unwrap()
             .to_string(),
     ];
-    assert!(
-        refusals
-            .iter()
-            .all(|text| text.contains("an earlier write failed")),
-        "{refusals:?}"
-    );
+    assert!(refusals.iter().all(|text| text.contains("an earlier write failed")), "{refusals:?}");
     assert_eq!(check(&*log, 20_000).await, head.size.0, "reads go on");
 }
 

@@ -8,22 +8,12 @@ use super::*;
 use crate::rocksdb::keys::{self, Part};
 
 fn trees() -> impl Strategy<Value = TreeId> {
-    prop_oneof![
-        1..=3_i64,
-        250..=260_i64,
-        i64::MAX - 2..=i64::MAX,
-        1..=i64::MAX
-    ]
-    .prop_map(|id| TreeId::new(id).unwrap())
+    prop_oneof![1..=3_i64, 250..=260_i64, i64::MAX - 2..=i64::MAX, 1..=i64::MAX]
+        .prop_map(|id| TreeId::new(id).unwrap())
 }
 
 fn numbers() -> impl Strategy<Value = u64> {
-    prop_oneof![
-        0..=3_u64,
-        250..=260_u64,
-        u64::MAX - 2..=u64::MAX,
-        any::<u64>()
-    ]
+    prop_oneof![0..=3_u64, 250..=260_u64, u64::MAX - 2..=u64::MAX, any::<u64>()]
 }
 
 /// Short keys of few letters, with the bytes of small trees and indices among them.
@@ -81,14 +71,8 @@ fn the_format_is_this() {
         (keys::part(tree, Part::Checkpoint), format!("{id}c")),
         (keys::entry(tree, 1), format!("{id}{one}")),
         (keys::hash(tree, 7, 1), format!("{id}\x07{one}")),
-        (
-            keys::leaf(tree, &hash).to_vec(),
-            format!("{id}{}", "h".repeat(32)),
-        ),
-        (
-            keys::search("key", tree, LogIndex(1)),
-            format!("key\0{id}{one}"),
-        ),
+        (keys::leaf(tree, &hash).to_vec(), format!("{id}{}", "h".repeat(32))),
+        (keys::search("key", tree, LogIndex(1)), format!("key\0{id}{one}")),
         (keys::entry_value(1, b"body"), format!("{one}body")),
         (
             keys::record_value(1, &record()).unwrap(),
@@ -118,75 +102,39 @@ async fn what_is_missing_or_unreadable_is_corrupt() {
     };
     let is_corrupt = |error: StorageError| matches!(error, StorageError::Corrupt(_));
 
-    edit(keys::ENTRIES, &|db, family| {
-        db.delete_cf(family, keys::entry(tree(), 1)).unwrap()
-    });
+    edit(keys::ENTRIES, &|db, family| db.delete_cf(family, keys::entry(tree(), 1)).unwrap());
     assert_eq!(log.entries(LogIndex(0), 1).await.unwrap().len(), 1);
     assert_eq!(log.entries(LogIndex(2), 9).await.unwrap().len(), 1);
-    assert!(
-        is_corrupt(log.entries(LogIndex(0), 2).await.unwrap_err()),
-        "a gap"
-    );
-    assert!(
-        is_corrupt(log.entries(LogIndex(1), 1).await.unwrap_err()),
-        "a gap at the start"
-    );
-    edit(keys::ENTRIES, &|db, family| {
-        db.put_cf(family, keys::entry(tree(), 1), b"short").unwrap()
-    });
-    assert!(
-        is_corrupt(log.entries(LogIndex(1), 1).await.unwrap_err()),
-        "no time"
-    );
+    assert!(is_corrupt(log.entries(LogIndex(0), 2).await.unwrap_err()), "a gap");
+    assert!(is_corrupt(log.entries(LogIndex(1), 1).await.unwrap_err()), "a gap at the start");
+    edit(keys::ENTRIES, &|db, family| db.put_cf(family, keys::entry(tree(), 1), b"short").unwrap());
+    assert!(is_corrupt(log.entries(LogIndex(1), 1).await.unwrap_err()), "no time");
 
-    edit(keys::HASHES, &|db, family| {
-        db.delete_cf(family, keys::hash(tree(), 0, 2)).unwrap()
-    });
+    edit(keys::HASHES, &|db, family| db.delete_cf(family, keys::hash(tree(), 0, 2)).unwrap());
     assert_eq!(log.hashes(0, 0, 2).await.unwrap().len(), 2);
-    assert!(
-        is_corrupt(log.hashes(0, 0, 3).await.unwrap_err()),
-        "a gap at the end"
-    );
+    assert!(is_corrupt(log.hashes(0, 0, 3).await.unwrap_err()), "a gap at the end");
     edit(keys::HASHES, &|db, family| {
-        db.put_cf(family, keys::hash(tree(), 0, 2), b"short")
-            .unwrap()
+        db.put_cf(family, keys::hash(tree(), 0, 2), b"short").unwrap()
     });
-    assert!(
-        is_corrupt(log.hashes(0, 2, 1).await.unwrap_err()),
-        "no hash"
-    );
+    assert!(is_corrupt(log.hashes(0, 2, 1).await.unwrap_err()), "no hash");
 
     let leaf = hash_leaf(&body(0, 450));
-    edit(keys::LEAVES, &|db, family| {
-        db.put_cf(family, keys::leaf(tree(), &leaf), b"").unwrap()
-    });
-    assert!(
-        is_corrupt(log.indices_of(&[leaf]).await.unwrap_err()),
-        "no index"
-    );
+    edit(keys::LEAVES, &|db, family| db.put_cf(family, keys::leaf(tree(), &leaf), b"").unwrap());
+    assert!(is_corrupt(log.indices_of(&[leaf]).await.unwrap_err()), "no index");
 
     let head = log.head().await.unwrap();
     edit(keys::LOGS, &|db, family| {
-        db.put_cf(family, keys::part(tree(), Part::Checkpoint), b"")
-            .unwrap();
+        db.put_cf(family, keys::part(tree(), Part::Checkpoint), b"").unwrap();
     });
-    assert!(
-        is_corrupt(log.checkpoint().await.unwrap_err()),
-        "no checkpoint"
-    );
+    assert!(is_corrupt(log.checkpoint().await.unwrap_err()), "no checkpoint");
     edit(keys::LOGS, &|db, family| {
-        db.delete_cf(family, keys::part(tree(), Part::Head))
-            .unwrap();
+        db.delete_cf(family, keys::part(tree(), Part::Head)).unwrap();
     });
     assert!(is_corrupt(log.head().await.unwrap_err()), "no head");
     let refusal = log.commit(head, batch_on(head, 450)).await.unwrap_err();
-    assert!(matches!(
-        refusal,
-        crate::CommitError::Storage(StorageError::Corrupt(_))
-    ));
+    assert!(matches!(refusal, crate::CommitError::Storage(StorageError::Corrupt(_))));
     edit(keys::LOGS, &|db, family| {
-        db.put_cf(family, keys::part(tree(), Part::Record), b"")
-            .unwrap();
+        db.put_cf(family, keys::part(tree(), Part::Record), b"").unwrap();
     });
     assert!(is_corrupt(store.logs().await.unwrap_err()), "no record");
 }

@@ -48,10 +48,7 @@ async fn passes_a_random_walk_on_small_buffers() {
 }
 
 fn create() -> Options {
-    Options {
-        create_if_missing: true,
-        ..Options::default()
-    }
+    Options { create_if_missing: true, ..Options::default() }
 }
 
 fn tree() -> TreeId {
@@ -96,23 +93,10 @@ fn batch_on(on: TreeHead, bytes: usize) -> Batch {
         })
         .collect();
     let root = RootHash::from_bytes(tlog::hash::sha256(&on.size.0.to_be_bytes()));
-    let head = TreeHead {
-        size: TreeSize(on.size.0 + 1),
-        root,
-    };
+    let head = TreeHead { size: TreeSize(on.size.0 + 1), root };
     let index_keys = vec![format!("key of {}", on.size)];
-    let entry = NewEntry {
-        body,
-        leaf_hash,
-        integrated_time: 0,
-        index_keys,
-        attestation: None,
-    };
-    Batch {
-        entries: vec![entry],
-        hashes,
-        head,
-    }
+    let entry = NewEntry { body, leaf_hash, integrated_time: 0, index_keys, attestation: None };
+    Batch { entries: vec![entry], hashes, head }
 }
 
 async fn add_one(log: &dyn LogStore, bytes: usize) -> TreeHead {
@@ -133,15 +117,9 @@ async fn check(log: &dyn LogStore, bytes: usize) -> u64 {
         let found = log.indices_of(&[hash_leaf(&entry.body)]).await.unwrap();
         assert_eq!(found, [Some(entry.index)]);
         let key = format!("key of {}", entry.index);
-        assert_eq!(
-            log.search(&key, tlog::LogIndex(0), 9).await.unwrap(),
-            [entry.index]
-        );
+        assert_eq!(log.search(&key, tlog::LogIndex(0), 9).await.unwrap(), [entry.index]);
     }
-    assert_eq!(
-        log.hashes(0, 0, usize::MAX).await.unwrap().len() as u64,
-        size
-    );
+    assert_eq!(log.hashes(0, 0, usize::MAX).await.unwrap().len() as u64, size);
     let checkpoint = log.checkpoint().await.unwrap();
     assert!(checkpoint.is_none_or(|checkpoint| checkpoint.size.0 <= size));
     size
@@ -158,11 +136,6 @@ fn copy(from: &Path, to: &Path) {
 
 /// The newest write-ahead log in a directory.
 fn write_ahead_log(directory: &Path) -> PathBuf {
-    let files = std::fs::read_dir(directory)
-        .unwrap()
-        .map(|file| file.unwrap().path());
-    files
-        .filter(|path| path.extension().is_some_and(|end| end == "log"))
-        .max()
-        .unwrap()
+    let files = std::fs::read_dir(directory).unwrap().map(|file| file.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|end| end == "log")).max().unwrap()
 }

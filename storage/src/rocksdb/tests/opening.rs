@@ -18,10 +18,7 @@ async fn a_second_opening_is_refused() {
     let first = RocksStore::open(place.path(), &create()).unwrap();
     let text = refusal(RocksStore::open(place.path(), &create()));
     let path = place.path().display();
-    assert_eq!(
-        text,
-        format!("the store failed: this process has this store open already: {path}")
-    );
+    assert_eq!(text, format!("the store failed: this process has this store open already: {path}"));
     // A clone is the same store; the lock goes with the last handle, a log's included.
     let log = log_of(&first.clone()).await;
     drop(first);
@@ -42,10 +39,7 @@ fn another_process_that_holds_the_lock_is_named() {
     process.wait().unwrap();
     drop(published);
     let path = place.path().display();
-    assert_eq!(
-        text,
-        format!("the store failed: another process has this store open: {path}")
-    );
+    assert_eq!(text, format!("the store failed: another process has this store open: {path}"));
     beside.unwrap();
 }
 
@@ -54,10 +48,7 @@ fn a_missing_store_is_made_only_when_asked() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("a").join("b");
     let missing = format!("the store failed: there is no store in {}", path.display());
-    assert_eq!(
-        refusal(RocksStore::open(&path, &Options::default())),
-        missing
-    );
+    assert_eq!(refusal(RocksStore::open(&path, &Options::default())), missing);
     assert_eq!(refusal(RocksStore::open_read_only(&path)), missing);
     assert!(!path.exists(), "a refusal left something behind");
     drop(RocksStore::open(&path, &create()).unwrap());
@@ -71,15 +62,10 @@ async fn reading_beside_a_writer() {
     let writer = RocksStore::open(place.path(), &create()).unwrap();
     let log = log_of(&writer).await;
     let head = add_one(&*log, 450).await;
-    let checkpoint = StoredCheckpoint {
-        size: head.size,
-        note: "one".to_owned(),
-    };
+    let checkpoint = StoredCheckpoint { size: head.size, note: "one".to_owned() };
     log.publish(checkpoint.clone()).await.unwrap();
     let files = || {
-        let names = fs::read_dir(place.path())
-            .unwrap()
-            .map(|file| file.unwrap().file_name());
+        let names = fs::read_dir(place.path()).unwrap().map(|file| file.unwrap().file_name());
         names.collect::<std::collections::BTreeSet<_>>()
     };
     let before = files();
@@ -93,17 +79,10 @@ async fn reading_beside_a_writer() {
     // The writer goes on; this reader stays where it was, and writes nothing.
     add_one(&*log, 450).await;
     assert_eq!(check(&*seen, 450).await, 1);
-    let refused = seen
-        .commit(head, batch_on(head, 450))
-        .await
-        .unwrap_err()
-        .to_string();
+    let refused = seen.commit(head, batch_on(head, 450)).await.unwrap_err().to_string();
     assert_eq!(refused, "the store failed: it was opened for reading only");
     assert!(seen.publish(checkpoint).await.is_err());
-    let other = LogRecord {
-        tree_id: TreeId::new(2).unwrap(),
-        ..record()
-    };
+    let other = LogRecord { tree_id: TreeId::new(2).unwrap(), ..record() };
     assert!(reader.create_log(other).await.is_err());
     drop((seen, reader));
     assert_eq!(files(), before, "the reader touched the writer's directory");
@@ -120,19 +99,11 @@ fn a_newer_format_is_refused() {
         let db = DB::open_cf_with_opts(&Engine::default(), path, families).unwrap();
         db.put(keys::FORMAT_KEY, bytes).unwrap();
     };
-    let both = || {
-        [
-            RocksStore::open(path, &create()),
-            RocksStore::open_read_only(path),
-        ]
-    };
+    let both = || [RocksStore::open(path, &create()), RocksStore::open_read_only(path)];
     set_version(&2_u32.to_be_bytes());
     for opened in both() {
         let text = refusal(opened);
-        assert!(
-            text.contains("format version 2: a newer version wrote it"),
-            "{text}"
-        );
+        assert!(text.contains("format version 2: a newer version wrote it"), "{text}");
     }
     for never in [&0_u32.to_be_bytes()[..], b"", b"1"] {
         set_version(never);
@@ -155,10 +126,9 @@ fn a_column_family_of_later_times_is_refused() {
     let mut db = DB::open_cf_with_opts(&Engine::default(), place.path(), families).unwrap();
     db.create_cf("invented", &Engine::default()).unwrap();
     drop(db);
-    for opened in [
-        RocksStore::open(place.path(), &create()),
-        RocksStore::open_read_only(place.path()),
-    ] {
+    for opened in
+        [RocksStore::open(place.path(), &create()), RocksStore::open_read_only(place.path())]
+    {
         let text = refusal(opened);
         assert!(text.contains("has a column family \"invented\""), "{text}");
     }

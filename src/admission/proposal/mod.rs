@@ -11,7 +11,12 @@ use serde_json::Value;
 use super::json::{is_member, member};
 
 /// The pattern that `apiVersion` must match, as it is shown to clients (Semantic Versioning 2.0.0).
-pub const API_VERSION_PATTERN: &str = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-((?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?(?:\+([0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*))?$";
+pub const API_VERSION_PATTERN: &str = concat!(
+    r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)",
+    r"(?:-((?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)",
+    r"(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?",
+    r"(?:\+([0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*))?$",
+);
 
 /// The kinds of entries that Rekor v1 knows, in alphabetical order.
 pub const KINDS: [&str; 11] = [
@@ -32,11 +37,20 @@ pub const KINDS: [&str; 11] = [
 const BASE_KIND: &str = "ProposedEntry";
 
 /// An entry as a client proposes it: of a known kind, with a version and a spec, not judged yet.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Proposal {
     kind: String,
     api_version: String,
     spec: Value,
+    text_bytes: usize,
+}
+
+/// The same kind, version and spec; how they were written does not matter.
+impl PartialEq for Proposal {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.kind, &self.api_version, &self.spec)
+            == (&other.kind, &other.api_version, &other.spec)
+    }
 }
 
 /// Why bytes are not a proposal.
@@ -75,7 +89,7 @@ impl Proposal {
                 _ => error.to_string(),
             })
         })?;
-        members.into_proposal()
+        Ok(Self { text_bytes: body.len(), ..members.into_proposal()? })
     }
 
     /// Takes a JSON value that was read before, for example one element of a list.
@@ -100,6 +114,11 @@ impl Proposal {
         });
         let spec = spec_name.cloned().and_then(|name| map.remove(&name)).unwrap_or_default();
         Members { kind, api_version, spec }.into_proposal()
+    }
+
+    /// Length of the JSON text in bytes; 0 when it was read as a part of something else.
+    pub fn text_bytes(&self) -> usize {
+        self.text_bytes
     }
 
     /// The kind, for example `hashedrekord`.
@@ -129,7 +148,12 @@ impl Members {
     fn into_proposal(self) -> Result<Proposal, ParseError> {
         let kind = self.kind.filter(|kind| !kind.is_empty()).ok_or(ParseError::Required("kind"))?;
         if kind == BASE_KIND {
-            return Ok(Proposal { kind, api_version: String::new(), spec: Value::Null });
+            return Ok(Proposal {
+                kind,
+                api_version: String::new(),
+                spec: Value::Null,
+                text_bytes: 0,
+            });
         }
         if !KINDS.contains(&kind.as_str()) {
             return Err(ParseError::UnknownKind(kind));
@@ -141,7 +165,7 @@ impl Members {
         if self.spec.is_null() {
             return Err(ParseError::Required("spec"));
         }
-        Ok(Proposal { kind, api_version, spec: self.spec })
+        Ok(Proposal { kind, api_version, spec: self.spec, text_bytes: 0 })
     }
 }
 
