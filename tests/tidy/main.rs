@@ -51,9 +51,19 @@ const DOORS: &[(&str, &[&str])] = &[
         ],
     ),
     // the hall
-    ("log", &["admission", "limits", "publisher", "reader", "sequencer", "shards"]),
+    ("log", &["admission", "answers", "limits", "publisher", "reader", "sequencer", "shards"]),
+    (
+        "answers",
+        &[
+            "admission::Rejection",
+            "publisher",
+            "reader::ReadError",
+            "sequencer::AddError",
+            "shards",
+        ],
+    ),
     // the rooms do not name each other, but for the one thing that is handed over
-    ("admission", &[]),
+    ("admission", &["limits"]),
     ("sequencer", &["admission::AdmittedEntry", "clock", "limits", "telemetry"]),
     ("publisher", &["limits", "telemetry"]),
     ("reader", &["limits"]),
