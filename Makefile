@@ -1,0 +1,70 @@
+# What a person or a machine runs. `make` alone lists it.
+# One Cargo profile serves all: everything is --release, so RocksDB's C++ is compiled once.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+CARGO ?= cargo
+# The time that anything built is stamped with: that of the last commit.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+# Where the binary is, for those who set CARGO_TARGET_DIR.
+TARGET := $(or $(CARGO_TARGET_DIR),target)/release
+export CAIRN := $(abspath $(TARGET)/cairn)
+
+# Seconds that `make fuzz` spends on each target, and rounds of the crash test in `make nightly`.
+FUZZ_SECONDS ?= 10
+CRASH_ROUNDS ?= 500
+# What `make load` drives, and what `make run` passes on to the server.
+LOAD ?= write http://127.0.0.1:3000
+SERVE ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help deps run build test interop clients bench load fmt lint deny fuzz nightly image
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## check what the build needs besides Rust; as root with apt, install what is missing
+	@./.ci/deps
+
+run: deps ## build (20 minutes the first time on 2 cores) and serve a log on 127.0.0.1:3000
+	@$(CARGO) build --release --locked --bin cairn
+	@exec $(CAIRN) serve $(SERVE)
+
+build: deps
+	@$(CARGO) build --release --locked --workspace
+
+test: deps ## all tests that need no other service
+	$(CARGO) test --release --locked --workspace
+
+clients:
+	@./tests/interop/install-clients.sh
+
+interop: deps clients ## released cosign 2 and 3 and rekor-cli against a Cairn of its own
+	@$(CARGO) build --release --locked --bin cairn
+	@./tests/interop/run.sh
+
+bench: deps ## criterion benches of each room
+	$(CARGO) bench --locked
+
+load: ## load a running server and check its answers: make load LOAD='write http://127.0.0.1:3000'
+	@$(CARGO) run --release --locked --package loadtest -- $(LOAD)
+
+fmt: ## format the code
+	$(CARGO) fmt --all
+
+lint: deps ## formatting and clippy, warnings denied
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+
+deny: ## licences, bans and sources of dependencies (needs cargo-deny)
+	$(CARGO) deny --locked check licenses bans sources
+
+fuzz: ## fuzz each target for FUZZ_SECONDS (needs cargo-fuzz)
+	@./fuzz/run.sh $(FUZZ_SECONDS)
+
+nightly: ## what takes long: many rounds of crashes, long fuzzing
+	CAIRN_CRASH_ROUNDS=$(CRASH_ROUNDS) $(CARGO) test --release --locked --test crash -- --nocapture
+	$(MAKE) fuzz FUZZ_SECONDS=600
+
+image: ## build the container image
+	docker build --build-arg SOURCE_DATE_EPOCH --tag cairn .
