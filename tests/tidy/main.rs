@@ -50,10 +50,22 @@ const DOORS: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    // the hall
-    ("log", &["admission", "limits", "publisher", "reader", "sequencer", "shards"]),
+    // the hall, and what it answers with: the rooms' errors, and no more of the rooms
+    ("log", &["admission", "answers", "limits", "publisher", "reader", "sequencer", "shards"]),
+    (
+        "answers",
+        &[
+            "admission::Rejection",
+            "publisher::NotPublishing",
+            "publisher::Published",
+            "publisher::signer::SignError",
+            "reader::ReadError",
+            "sequencer::AddError",
+            "shards",
+        ],
+    ),
     // the rooms do not name each other, but for the one thing that is handed over
-    ("admission", &[]),
+    ("admission", &["limits"]),
     ("sequencer", &["admission::AdmittedEntry", "clock", "limits", "telemetry"]),
     ("publisher", &["limits", "telemetry"]),
     ("reader", &["limits"]),
