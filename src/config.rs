@@ -40,7 +40,8 @@ pub struct Settings {
     #[arg(long, env = "CAIRN_TREE_ID", value_name = "NUMBER")]
     pub tree_id: Option<i64>,
 
-    /// The log's private key, PKCS#8 PEM; fixed when the log is made [default: v1.key in the folder]
+    /// The log's private key, PKCS#8 PEM; fixed when the log is made [default: v1.key in the
+    /// folder]
     #[arg(long, env = "CAIRN_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
 

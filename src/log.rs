@@ -102,8 +102,8 @@ impl Log {
         })
     }
 
-    /// Small proposals are judged where they are: a worker of the runtime for each core is the pool.
-    /// Large ones would hold up the connections that share the worker.
+    /// Small proposals are judged where they are: a worker of the runtime for each core is the
+    /// pool. Large ones would hold up the connections that share the worker.
     async fn admit(&self, proposal: Proposal) -> Result<AdmittedEntry, CreateEntryError> {
         if proposal.text_bytes() <= ADMIT_INLINE_BYTES_MAX {
             return Ok(admission::admit(&proposal, &self.policy)?);
@@ -131,7 +131,8 @@ impl Log {
         self.entry_of_shard(shard, id.leaf_hash).await
     }
 
-    /// The entries with this leaf hash: the active shard's first, then the frozen ones', oldest first.
+    /// The entries with this leaf hash: the active shard's first, then the frozen ones', oldest
+    /// first.
     pub async fn entries_by_leaf(&self, leaf: LeafHash) -> Result<Vec<LoggedEntry>, GetEntryError> {
         let active = self.shards.len() - 1;
         let mut found = Vec::new();

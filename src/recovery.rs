@@ -1,8 +1,8 @@
 //! The check before the first signature: is what is stored what was published? (Invariant 3.)
 //!
-//! On start the head's root is recomputed from the stored hashes, and every checkpoint that is known
-//! (the store's own, the head guard's) must be a prefix of it. Otherwise the log does not start: a
-//! log that is down can be repaired, a log that has forked cannot.
+//! On start the head's root is recomputed from the stored hashes, and every checkpoint that is
+//! known (the store's own, the head guard's) must be a prefix of it. Otherwise the log does not
+//! start: a log that is down can be repaired, a log that has forked cannot.
 
 use storage::{LogStore, StorageError};
 use tlog::{

@@ -130,7 +130,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn resolving_undoes_numbering(sizes in prop::collection::vec(0u64..50, 0..6), at in 0u64..400) {
+        fn resolving_undoes_numbering(
+            sizes in prop::collection::vec(0u64..50, 0..6),
+            at in 0u64..400,
+        ) {
             let map = ShardMap::new(sizes.iter().copied().map(TreeSize).collect());
             let (shard, index) = map.resolve(VirtualIndex(at));
             prop_assert!(shard == sizes.len() || index.0 < sizes[shard]);

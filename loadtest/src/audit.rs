@@ -104,8 +104,8 @@ fn verify_chunk<'a>(
     chunk.iter().map(verify).collect()
 }
 
-/// Asks the log again for entries that it has taken, by index and by entry ID in turn. Gives how many
-/// came back whole.
+/// Asks the log again for entries that it has taken, by index and by entry ID in turn. Gives how
+/// many came back whole.
 pub async fn read_back(
     log: &LogIdentity,
     connection: &mut Connection,
@@ -150,8 +150,8 @@ pub async fn get(connection: &mut Connection, path: &str) -> Result<Answer, Call
     connection.get(uri(path)?).await
 }
 
-/// Links the heads of a run to those before them: the newest of the last run → the oldest of this one
-/// → its newest → the log's head of now. Gives the proofs that hold, as pairs of sizes.
+/// Links the heads of a run to those before them: the newest of the last run → the oldest of this
+/// one → its newest → the log's head of now. Gives the proofs that hold, as pairs of sizes.
 pub async fn link_heads(
     log: &LogIdentity,
     connection: &mut Connection,

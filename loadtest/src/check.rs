@@ -1,6 +1,6 @@
-//! Decides whether an answer is true. Cheap checks of every answer are in [`framing`]; the rest runs
-//! after the clock has stopped: RFC 8785 body, signed entry timestamp, RFC 6962 proofs, checkpoint.
-//! Nothing is sent from here; which answers are checked is decided in `audit.rs`.
+//! Decides whether an answer is true. Cheap checks of every answer are in [`framing`]; the rest
+//! runs after the clock has stopped: RFC 8785 body, signed entry timestamp, RFC 6962 proofs,
+//! checkpoint. Nothing is sent from here; which answers are checked is decided in `audit.rs`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -119,7 +119,8 @@ pub struct Verified {
 }
 
 impl LogIdentity {
-    /// Takes the public key (PEM) and the log's description of itself, whose checkpoint must verify.
+    /// Takes the public key (PEM) and the log's description of itself, whose checkpoint must
+    /// verify.
     ///
     /// # Errors
     /// Keys that are neither ECDSA P-256 nor Ed25519, and a checkpoint that is not the key's.
@@ -326,7 +327,8 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// The first `logIndex` of the text: members stand in alphabetical order, and base64 holds no quotes.
+/// The first `logIndex` of the text: members stand in alphabetical order, and base64 holds no
+/// quotes.
 fn index_over_all(text: &[u8]) -> Option<u64> {
     const MEMBER: &[u8] = b"\"logIndex\":";
     let at = text.windows(MEMBER.len()).position(|window| window == MEMBER)? + MEMBER.len();

@@ -1,8 +1,8 @@
 //! Makes the entries of a run before its clock starts: hashedrekord 0.0.1, each with its own ECDSA
 //! P-256 key, digest and signature, so that a server can reuse nothing from one to the next.
 //!
-//! A proposal is written in RFC 8785 form with the key in canonical PEM. A hashedrekord in that form
-//! is its own canonical body, so its leaf hash is known before the server answers.
+//! A proposal is written in RFC 8785 form with the key in canonical PEM. A hashedrekord in that
+//! form is its own canonical body, so its leaf hash is known before the server answers.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};

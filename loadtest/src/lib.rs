@@ -1,5 +1,5 @@
-//! A load generator for any Rekor v1 server, which checks the answers that it gets: a server that is
-//! fast and wrong fails. The rooms in the order in which a run walks through them:
+//! A load generator for any Rekor v1 server, which checks the answers that it gets: a server that
+//! is fast and wrong fails. The rooms in the order in which a run walks through them:
 //!
 //! | module | holds |
 //! |---|---|

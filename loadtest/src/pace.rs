@@ -1,6 +1,6 @@
 //! When each request is due. Closed loop: at once. Open loop: at fixed instants, whether or not the
-//! server keeps up; latency counts from that instant, so that a stall of the server is seen by every
-//! request that it delayed (no coordinated omission).
+//! server keeps up; latency counts from that instant, so that a stall of the server is seen by
+//! every request that it delayed (no coordinated omission).
 
 use std::cell::Cell;
 use std::sync::{Arc, Weak};

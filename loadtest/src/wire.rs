@@ -1,5 +1,5 @@
-//! The JSON of Rekor v1's answers. Members stand in the order in which a server writes them, so that
-//! writing what was read gives the same bytes: Rekor's clients slice that text by offsets.
+//! The JSON of Rekor v1's answers. Members stand in the order in which a server writes them, so
+//! that writing what was read gives the same bytes: Rekor's clients slice that text by offsets.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,8 @@ pub struct ShardInfo {
     pub tree_size: u64,
 }
 
-/// The answer to a proposal (201) and to a `GET` of an entry (200): one member, named by its entry ID.
+/// The answer to a proposal (201) and to a `GET` of an entry (200): one member, named by its entry
+/// ID.
 pub type EntryMap = BTreeMap<String, Entry>;
 
 /// One entry of an [`EntryMap`].

@@ -18,8 +18,8 @@ Examples:
   cairn checkpoint --url http://127.0.0.1:3000 --public-key cairn-data/v1.pub
   cairn checkpoint --url https://rekor.example.com --output json
 
-Our own checkpoint is verified with the key in the store. A remote one is verified with --public-key;
-without it the checkpoint is printed as the log gave it, and a warning says so.";
+Our own checkpoint is verified with the key in the store, a remote one with --public-key; without it
+the checkpoint is printed as the log gave it, and a warning says so.";
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 const ANSWER_BYTES_MAX: u64 = 1 << 20;

@@ -1,4 +1,5 @@
-//! Answers: JSON in Rekor's two styles, and text. Which status goes with which error is in `status`.
+//! Answers: JSON in Rekor's two styles, and text. Which status goes with which error is in
+//! `status`.
 
 use std::fmt::Write as _;
 

@@ -30,8 +30,8 @@ pub struct SigningCore {
 }
 
 impl SigningCore {
-    /// The core of a Rekor v1 log: origin `<hostname> - <tree ID>`, signature name `<hostname>`, and
-    /// the first four bytes of the log ID as key hint.
+    /// The core of a Rekor v1 log: origin `<hostname> - <tree ID>`, signature name `<hostname>`,
+    /// and the first four bytes of the log ID as key hint.
     pub fn rekor_v1(signer: Arc<dyn Signer>, hostname: &str, tree_id: i64) -> Self {
         let log_id = tlog::hash::sha256(signer.public_key());
         let key_id = KeyId::rekor_v1(signer.public_key());

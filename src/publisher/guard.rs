@@ -1,7 +1,7 @@
 //! The head guard: the newest checkpoint, kept in a file on another volume.
 //!
-//! A store that was restored from an old snapshot is consistent in itself; only somebody who knows a
-//! newer checkpoint can tell. The guard is that somebody, on the operator's own machine.
+//! A store that was restored from an old snapshot is consistent in itself; only somebody who knows
+//! a newer checkpoint can tell. The guard is that somebody, on the operator's own machine.
 
 use std::fs;
 use std::io::Write;

@@ -1,4 +1,5 @@
-//! What the world may see: durable head → sign → guard → publish, which wakes the writers it covers.
+//! What the world may see: durable head → sign → guard → publish, which wakes the writers it
+//! covers.
 //!
 //! The publisher signs only heads that storage gives back as durable, one after the other, never a
 //! smaller one. It integrates nothing.
@@ -118,7 +119,8 @@ impl Publisher {
 }
 
 fn newest(recent: &Recent) -> Arc<Published> {
-    // `Publisher::start` puts the first one in, and `Press::run` removes none but the oldest of many.
+    // `Publisher::start` puts the first one in, and `Press::run` removes none but the oldest of
+    // many.
     #[expect(clippy::expect_used, reason = "never empty, see above")]
     recent.back().expect("at least one checkpoint is published").clone()
 }

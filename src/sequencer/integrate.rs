@@ -20,7 +20,8 @@ pub(super) struct Integration {
     pub(super) placements: Vec<(oneshot::Sender<Placement>, Placement)>,
 }
 
-/// Integrates a batch on top of `edge`. `known[i]` is where submission `i` stands already, if it does.
+/// Integrates a batch on top of `edge`. `known[i]` is where submission `i` stands already, if it
+/// does.
 ///
 /// No two leaves of the result have the same hash, and none has the hash of a known one.
 pub(super) fn integrate(

@@ -160,9 +160,9 @@ pub trait Store: Send + Sync {
 
 /// One log's part of a store.
 ///
-/// MUST: [`commit`](Self::commit) is all or nothing, durable on return, and refuses any head but the
-/// stored one. Reads see every commit that has returned. Attestations are shared by all logs of a
-/// store; everything else belongs to this log alone.
+/// MUST: [`commit`](Self::commit) is all or nothing, durable on return, and refuses any head but
+/// the stored one. Reads see every commit that has returned. Attestations are shared by all logs of
+/// a store; everything else belongs to this log alone.
 #[async_trait]
 pub trait LogStore: Send + Sync {
     /// The newest committed head.

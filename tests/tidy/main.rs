@@ -50,13 +50,15 @@ const DOORS: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    // the hall
+    // the hall, and what it answers with: the rooms' errors, and no more of the rooms
     ("log", &["admission", "answers", "limits", "publisher", "reader", "sequencer", "shards"]),
     (
         "answers",
         &[
             "admission::Rejection",
-            "publisher",
+            "publisher::NotPublishing",
+            "publisher::Published",
+            "publisher::signer::SignError",
             "reader::ReadError",
             "sequencer::AddError",
             "shards",

@@ -1,5 +1,5 @@
-//! The program itself against the fake server: a correct server passes, and a wrong one fails however
-//! fast it is.
+//! The program itself against the fake server: a correct server passes, and a wrong one fails
+//! however fast it is.
 
 use std::process::{Command, Output};
 

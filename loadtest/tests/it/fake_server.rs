@@ -89,7 +89,8 @@ pub(crate) fn start(wrong: Wrong, size: usize) -> SocketAddr {
                 tokio::spawn(async move {
                     let service = service_fn(|request| answer(&server, request));
                     if wrong == Wrong::Garbage {
-                        // Its own description is still readable: garbage comes with the second call.
+                        // Its own description is still readable: garbage comes with the second
+                        // call.
                         let greeting = serve_description_then_garbage(&mut stream, &server).await;
                         return drop(greeting);
                     }

@@ -1,5 +1,5 @@
-//! The generator as its users meet it: checks that must refuse false answers, and the program itself
-//! against a small server that is correct or wrong in one way.
+//! The generator as its users meet it: checks that must refuse false answers, and the program
+//! itself against a small server that is correct or wrong in one way.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod check;

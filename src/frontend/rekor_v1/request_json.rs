@@ -1,5 +1,5 @@
-//! Request bodies of the two searches, read with the manners of Go's `encoding/json`: only the first
-//! value counts, member names match in any case, `null` is absent.
+//! Request bodies of the two searches, read with the manners of Go's `encoding/json`: only the
+//! first value counts, member names match in any case, `null` is absent.
 
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
