@@ -10,6 +10,11 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 export CAIRN := $(abspath $(TARGET)/cairn)
 
+# Tools at pinned versions, in a cache outside the clone (see .ci/tool).
+export PATH := $(or $(CAIRN_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cairn)/tools/bin:$(PATH)
+CARGO_FUZZ := 0.13.2
+CARGO_DENY := 0.20.2
+
 # Seconds that `make fuzz` spends on each target, and rounds of the crash test in `make nightly`.
 FUZZ_SECONDS ?= 10
 CRASH_ROUNDS ?= 500
@@ -56,10 +61,12 @@ lint: deps ## formatting and clippy, warnings denied
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
 
-deny: ## licences, bans and sources of dependencies (needs cargo-deny)
-	$(CARGO) deny --locked check licenses bans sources
+deny: ## licences, bans and sources of dependencies
+	@./.ci/tool cargo-deny $(CARGO_DENY)
+	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources
 
-fuzz: ## fuzz each target for FUZZ_SECONDS (needs cargo-fuzz)
+fuzz: ## fuzz each target for FUZZ_SECONDS
+	@./.ci/tool cargo-fuzz $(CARGO_FUZZ)
 	@./.ci/fuzz $(FUZZ_SECONDS)
 
 nightly: ## what takes long: many rounds of crashes, long fuzzing
