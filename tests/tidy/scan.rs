@@ -3,12 +3,12 @@
 //! They read text, not syntax, and know what the rules need. Not here: the rules.
 
 /// Whether a path is `place` or lies in it.
-pub fn under(path: &str, place: &str) -> bool {
+pub(crate) fn under(path: &str, place: &str) -> bool {
     path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 /// The paths that stand in `a::{b, c::d}`; moves `text` behind them.
-pub fn use_tree(text: &mut &str) -> Vec<String> {
+pub(crate) fn use_tree(text: &mut &str) -> Vec<String> {
     *text = text.trim_start();
     let Some(inside) = text.strip_prefix('{') else {
         let end = text.find(|c: char| !is_word(c)).unwrap_or(text.len());
@@ -41,7 +41,7 @@ pub fn use_tree(text: &mut &str) -> Vec<String> {
 }
 
 /// Where `what` stands as a whole word.
-pub fn mentions(code: &str, what: &str) -> impl Iterator<Item = usize> {
+pub(crate) fn mentions(code: &str, what: &str) -> impl Iterator<Item = usize> {
     let (begins, ends) = (what.starts_with(is_word), what.ends_with(is_word));
     let mut found: Vec<usize> = code.match_indices(what).map(|(at, _)| at).collect();
     found.retain(|at| {
@@ -55,7 +55,7 @@ pub fn mentions(code: &str, what: &str) -> impl Iterator<Item = usize> {
 }
 
 /// Name, line and length of each function that has a body.
-pub fn functions(code: &str) -> Vec<(&str, usize, usize)> {
+pub(crate) fn functions(code: &str) -> Vec<(&str, usize, usize)> {
     let mut all = Vec::new();
     for at in mentions(code, "fn") {
         let after = code[at + 2..].trim_start();
@@ -80,7 +80,7 @@ pub fn functions(code: &str) -> Vec<(&str, usize, usize)> {
 }
 
 /// The text with comments, strings and characters blanked, line for line.
-pub fn code_only(text: &str) -> String {
+pub(crate) fn code_only(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -134,6 +134,6 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-pub fn line_of(code: &str, at: usize) -> usize {
+pub(crate) fn line_of(code: &str, at: usize) -> usize {
     code[..at].matches('\n').count() + 1
 }
