@@ -68,7 +68,7 @@ impl Log {
             let placed = match self.sequencer.add(entry).await? {
                 Placement::Integrated(placed) => placed,
                 Placement::Duplicate(index) => {
-                    // Answered only when the first copy can be read (contract §12.2, F3).
+                    // Answered only when the first copy can be read.
                     shard.publisher.covering(TreeSize(index.0 + 1)).await?;
                     return Err(CreateEntryError::Duplicate(id));
                 }
@@ -142,7 +142,7 @@ impl Log {
         Ok(found)
     }
 
-    /// The leaf hash that a proposal would have, its signature verified (contract §8.2).
+    /// The leaf hash that a proposal would have, its signature verified.
     pub fn leaf_hash_of(&self, proposal: &Proposal) -> Result<LeafHash, Rejection> {
         admission::leaf_hash_of(proposal, &self.policy)
     }
@@ -279,7 +279,7 @@ impl Shard {
 }
 
 /// The attestation of an entry: under the key that its kind names, else under its leaf hash, as
-/// Rekor 0.6 and older stored it (contract §8.3).
+/// Rekor 0.6 and older stored it.
 async fn attestation_of(
     view: &View<'_>,
     body: &[u8],

@@ -1,4 +1,4 @@
-//! Names across the shards of a v1 log: entry IDs, and virtual indices (contract §4).
+//! Names across the shards of a v1 log: entry IDs, and virtual indices.
 //!
 //! A v1 log is a sequence of trees, oldest first; the last one is active, the others are frozen.
 //! The virtual index counts entries over all of them, the tree index counts within one.
@@ -101,7 +101,7 @@ mod tests {
     fn entry_ids_are_read_and_written() {
         let text = format!("108e9186e8c5677a{}", "ae".repeat(32));
         let id = EntryId::parse(&text.to_uppercase()).unwrap();
-        assert_eq!(id.tree_id.get(), 1_193_050_959_916_656_506); // contract §11.0
+        assert_eq!(id.tree_id.get(), 1_193_050_959_916_656_506); // an entry of the public instance
         assert_eq!(id.to_string(), text);
         assert_eq!(EntryId::parse(&text[1..]), Err(EntryIdError::Syntax));
         assert_eq!(EntryId::parse(&format!("{text}0")), Err(EntryIdError::Syntax));
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn public_good_offset() {
-        // contract §11.0: the first shard of the public instance ended at 4,163,431.
+        // The first shard of the public instance ended at 4,163,431.
         let map = ShardMap::new(vec![TreeSize(4_163_431)]);
         assert_eq!(map.virtual_index(1, LogIndex(0)), VirtualIndex(4_163_431));
         assert_eq!(map.resolve(VirtualIndex(4_163_430)), (0, LogIndex(4_163_430)));

@@ -31,7 +31,7 @@ impl Default for Limits {
     }
 }
 
-const BODIES_BYTES_DEFAULT: usize = 128 << 20;
+const BODIES_BYTES_DEFAULT: usize = 64 << 20;
 const SHUTDOWN_DEFAULT: Duration = Duration::from_secs(30);
 
 /// Connections that are being told to come back; more are dropped.

@@ -10,7 +10,7 @@ use hyper::{Response, StatusCode};
 
 use super::server::Reply;
 
-/// How JSON is written (contract §1.6); both are compact.
+/// How JSON is written; both are compact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     /// Of an operation: nothing is escaped for HTML; a newline ends it.

@@ -1,6 +1,6 @@
 //! The one table: error → HTTP status → public text. Nothing else names a status of an error.
 //!
-//! Texts are those of Rekor v1 (contract §1.7, §1.8, §1.11). Details of failures go to the log and
+//! Texts are those of Rekor v1. Details of failures go to the log and
 //! never to the client.
 
 use std::borrow::Cow;
@@ -157,7 +157,7 @@ impl Problem {
     }
 
     /// Whether the router, the binder or a validator speaks, not an operation: that has another
-    /// JSON style (contract §1.6).
+    /// JSON style.
     fn style(&self) -> Style {
         match self {
             Self::Bad(_)

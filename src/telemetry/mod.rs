@@ -1,6 +1,6 @@
 //! What is measured and how it is logged: metric names, and the set-up of `tracing`.
 //!
-//! Names that begin with `rekor_` are those of Rekor v1 (contract §1.13), for dashboards that
+//! Names that begin with `rekor_` are those of Rekor v1, for dashboards that
 //! exist.
 
 mod summary;

@@ -171,7 +171,7 @@ async fn bodies_that_are_no_proposal() {
     assert_eq!((answer.status, &answer.json()["code"]), (422, &json!(605)));
     assert!(answer.body.contains(r"apiVersion in body should match '^(0|[1-9]\\d*)"), "{answer:?}");
     assert!(!answer.body.ends_with('\n'));
-    // Not JSON, or not of the right types: 400, where Rekor says 500 (contract §12.2, F1).
+    // Not JSON, or not of the right types: 400, where Rekor says 500.
     for body in ["{", "[]", "7", "x", r#"{"kind":7}"#, "\u{feff}{}"] {
         let answer = log.post(ENTRIES, body).await;
         assert_eq!((answer.status, &answer.json()["code"]), (400, &json!(400)), "{body}");

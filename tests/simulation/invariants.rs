@@ -135,6 +135,39 @@ async fn simultaneous_duplicates_have_one_winner() {
     assert_eq!(log.health().head.size, TreeSize(20));
 }
 
+/// Invariant 5, within one batch: while the first entry is held in its commit, the duplicates
+/// gather behind it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn duplicates_in_one_batch_have_one_winner() {
+    let house = House::new().await;
+    let log = Arc::new(house.start().await.unwrap());
+    let mut proposals = Proposals::new();
+    let held = house.store.hold_commits().await;
+    let spawn = |json: String| {
+        let log = log.clone();
+        tokio::spawn(async move { create(&log, &json).await })
+    };
+    let first = spawn(proposals.next_json());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let json = proposals.next_json();
+    let copies: Vec<_> = (0..16).map(|_| spawn(json.clone())).collect();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    drop(held);
+    first.await.unwrap().unwrap();
+    let mut winners = Vec::new();
+    let mut losers = Vec::new();
+    for copy in copies {
+        match copy.await.unwrap() {
+            Ok(entry) => winners.push(entry.id),
+            Err(CreateEntryError::Duplicate(id)) => losers.push(id),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!((winners.len(), losers.len()), (1, 15));
+    assert!(losers.iter().all(|id| *id == winners[0]));
+    assert_eq!(log.health().head.size, TreeSize(2));
+}
+
 /// Batching: what gathers during one sync is committed with the next.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn entries_gather_while_a_commit_is_under_way() {
@@ -190,7 +223,7 @@ async fn a_full_queue_pushes_back() {
     assert_eq!(size + refused, total, "every entry was either logged or refused");
 }
 
-/// What is in the search index is there as soon as the entry is (users.md row 6).
+/// What is in the search index is there as soon as the entry is.
 #[tokio::test]
 async fn an_entry_is_found_as_soon_as_it_is_answered() {
     let house = House::new().await;

@@ -1,4 +1,4 @@
-//! Cross-origin requests: browsers of any origin may read and write (contract §1.3).
+//! Cross-origin requests: browsers of any origin may read and write.
 
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,

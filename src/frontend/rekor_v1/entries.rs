@@ -1,4 +1,4 @@
-//! Creating an entry and reading one (contract §1.10, §2).
+//! Creating an entry and reading one.
 
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -101,7 +101,7 @@ pub(super) async fn by_id(call: &Call<'_>) -> Result<Reply, Problem> {
             let text = format!("validation error: {tree_id} is not a valid TreeID");
             return Err(Problem::Bad(text));
         }
-        // No tree has the ID zero (contract §12.2, F2).
+        // No tree has the ID zero.
         Err(EntryIdError::TreeIdZero | EntryIdError::Syntax) => None,
     };
     entry.map(|entry| one_entry(StatusCode::OK, &entry)).ok_or(Problem::NoEntry)

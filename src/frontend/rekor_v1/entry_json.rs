@@ -1,5 +1,5 @@
-//! Entries as JSON: `{"<id>":{…}}`, members in alphabetical order, nothing escaped for HTML
-//! (contract §2.3). Some clients read it by byte offsets, so it is written by hand.
+//! Entries as JSON: `{"<id>":{…}}`, members in alphabetical order, nothing escaped for HTML.
+//! Some clients read it by byte offsets, so it is written by hand.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! The state of the log: tree heads, public keys, consistency proofs (contract §1.10).
+//! The state of the log: tree heads, public keys, consistency proofs.
 
 use hyper::StatusCode;
 use storage::TreeId;

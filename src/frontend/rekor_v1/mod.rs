@@ -1,4 +1,4 @@
-//! The Rekor v1 API, byte for byte: who answers what (contract §1.2, §1.10).
+//! The Rekor v1 API, byte for byte: who answers what.
 //!
 //! Rules about entries are in admission; error texts and statuses are in `status`.
 
@@ -139,7 +139,7 @@ async fn operate(
     reply
 }
 
-/// On every answer of a GET operation, errors included (contract §1.9).
+/// On every answer of a GET operation, errors included.
 const NO_CACHE: [(HeaderName, &str); 4] = [
     (EXPIRES, "Thu, 01 Jan 1970 00:00:00 GMT"),
     (CACHE_CONTROL, "no-cache, no-store, no-transform, must-revalidate, private, max-age=0"),

@@ -1,4 +1,4 @@
-//! `Content-Type` and `Accept`, as Rekor's router reads them (contract §1.5).
+//! `Content-Type` and `Accept`, as Rekor's router reads them.
 
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::http::request::Parts;

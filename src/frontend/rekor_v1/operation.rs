@@ -1,4 +1,4 @@
-//! The operations of the API, and which method and path lead to which (contract §1.4, §1.10).
+//! The operations of the API, and which method and path lead to which.
 
 use hyper::Method;
 

@@ -1,4 +1,4 @@
-//! Query parameters: read as Go's `net/url` does, checked with Rekor's codes (contract §1.4, §1.7).
+//! Query parameters: read as Go's `net/url` does, checked with Rekor's codes.
 
 use super::super::status::Problem;
 use super::path::{decode, push_escaped};

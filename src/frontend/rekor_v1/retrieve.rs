@@ -1,4 +1,4 @@
-//! `POST /api/v1/log/entries/retrieve`: several entries at once (contract §8.2).
+//! `POST /api/v1/log/entries/retrieve`: several entries at once.
 
 use hyper::StatusCode;
 use serde_json::Value;

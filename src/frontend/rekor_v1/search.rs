@@ -1,4 +1,4 @@
-//! `POST /api/v1/index/retrieve`: which entries carry a key (contract §8.1).
+//! `POST /api/v1/index/retrieve`: which entries carry a key.
 
 use std::collections::HashSet;
 use std::time::Instant;
