@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Installs the released clients of the interop suite, each in its pinned version.
+# They go into a cache outside the clone; what is there already is left alone.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/interop/clients.sh
+source "$here/clients.sh"
+
+GO_MINOR_MIN=26
+
+die() {
+    echo "install-clients: $*" >&2
+    exit 1
+}
+
+# The clients' modules name the Go release that they need; a download of another
+# toolchain halfway through would hide that, so the local one is used or refused.
+check_go() {
+    command -v go >/dev/null ||
+        die "go is missing: install Go 1.$GO_MINOR_MIN or newer (https://go.dev/dl) and put it on PATH"
+    local version minor
+    version=$(GOTOOLCHAIN=local go env GOVERSION)
+    minor=${version#go1.}
+    minor=${minor%%[!0-9]*}
+    [[ $version == go1.* && -n $minor ]] || die "cannot read the Go version \`$version\`"
+    ((minor >= GO_MINOR_MIN)) ||
+        die "$version is too old: install Go 1.$GO_MINOR_MIN or newer (https://go.dev/dl)"
+}
+
+# installed FILE VERSION PACKAGE: is FILE that package in that version?
+installed() {
+    [[ -x $1 ]] || return 1
+    go version -m "$1" 2>/dev/null | awk -v package="$3" -v version="$2" '
+        $1 == "path" && $2 == package { path = 1 }
+        $1 == "mod" && $3 == version { mod = 1 }
+        END { exit !(path && mod) }'
+}
+
+# Builds beside the target and renames, so that an interrupted run leaves no half client.
+install_client() {
+    local command=$1 version=$2 package=$3 target staging
+    target=$(client_path "$command" "$version")
+    if installed "$target" "$version" "$package"; then
+        echo "$command $version: in place, $target"
+        return
+    fi
+    echo "$command $version: compiling $package (minutes, the first time)"
+    mkdir -p "$(dirname "$target")"
+    staging=$(mktemp -d "$(dirname "$target")/build.XXXXXX")
+    if ! (cd "$staging" && CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS='' GOBIN=$staging \
+        go install "$package@$version"); then
+        rm -rf "$staging"
+        die "$command $version: does not compile; is the Go module proxy reachable (go env GOPROXY)?"
+    fi
+    mv "$staging/$command" "$target"
+    rm -rf "$staging"
+    installed "$target" "$version" "$package" || die "$target is not $package $version"
+    echo "$command $version: installed, $target"
+}
+
+main() {
+    check_go
+    local line command version package
+    for line in "${CLIENTS[@]}"; do
+        read -r command version package <<<"$line"
+        install_client "$command" "$version" "$package"
+    done
+}
+
+main "$@"
