@@ -3,6 +3,7 @@
 # Sourced by install-clients.sh and run.sh.
 
 # One line per client: command, version, package.
+# shellcheck disable=SC2034 # the scripts that source this file use it
 CLIENTS=(
     "cosign v3.1.3 github.com/sigstore/cosign/v3/cmd/cosign"
     "cosign v2.6.5 github.com/sigstore/cosign/v2/cmd/cosign"

@@ -39,7 +39,7 @@ dsse() {
 
 rekor_cli_empty_log() {
     cli loginfo
-    refuses "rekor-cli: loginfo of an empty log has nothing to verify" 'size|empty|zero' "${CLI[@]}"
+    passes "rekor-cli: loginfo of an empty log stores no state" 'do not persist state for empty logs' "${CLI[@]}"
     cli search --sha "$SHA"
     refuses "rekor-cli: search finds nothing in an empty log" 'no matching entries found' "${CLI[@]}"
     cli get --log-index 0
@@ -73,12 +73,12 @@ rekor_cli_upload() {
     local size
     size=$(tree_size)
     cli upload --type rekord --artifact artifact.tampered --signature artifact.sig --public-key ec.pub
-    refuses "rekor-cli: upload, the signature is of another artifact" 'signature' "${CLI[@]}"
+    refuses "rekor-cli: upload refuses the signature of another artifact" 'invalid signature' "${CLI[@]}"
     cli upload --artifact-hash "${SHA//[0-7]/8}" --signature artifact.sig --public-key ec.pub
-    refuses "rekor-cli: upload, the signature is of another hash" '400.*signature' "${CLI[@]}"
+    refuses "rekor-cli: upload refuses the signature of another hash" 'invalid signature' "${CLI[@]}"
     sed 's/"payload":"./"payload":"f/' envelope.json >envelope.tampered.json
     cli upload --type dsse --artifact envelope.tampered.json --public-key ec.pub
-    refuses "rekor-cli: upload, the envelope was changed" 'verify|signature' "${CLI[@]}"
+    refuses "rekor-cli: upload refuses a changed envelope" 'could not verify envelope' "${CLI[@]}"
     equal "rekor-cli: refused uploads left no entry" "$(tree_size)" "$size"
 }
 
@@ -86,12 +86,16 @@ rekor_cli_upload() {
 
 # get_three_ways NAME EXPRESSION: by index, by UUID and by entry ID.
 get_three_ways() {
-    local name=$1 id=${ID[$1]} index=${INDEX[$1]} way log_id
+    local name=$1 id=${ID[$1]} index=${INDEX[$1]} log_id way flag
     log_id=$(openssl pkey -pubin -in log.pub -outform DER | openssl dgst -sha256 -r | cut -d ' ' -f 1)
-    for way in "--log-index $index" "--uuid ${id:16}" "--uuid $id"; do
-        # shellcheck disable=SC2086 # a flag and its value
-        cli --format json get $way
-        json "rekor-cli: get $name, ${way%% *} of ${#way} characters" \
+    for way in index UUID "entry ID"; do
+        case $way in
+        index) flag="--log-index=$index" ;;
+        UUID) flag="--uuid=${id:16}" ;;
+        *) flag="--uuid=$id" ;;
+        esac
+        cli --format json get "$flag"
+        json "rekor-cli: get $name by $way" \
             "d['UUID'] == '$id' and d['LogIndex'] == $index and d['LogID'] == '$log_id'
             and d['IntegratedTime'] > 1700000000 and ($2)" "${CLI[@]}"
     done
@@ -117,16 +121,16 @@ rekor_cli_read() {
 
 # rekor-cli canonicalises the proposal itself and compares leaf hashes with the log's body.
 rekor_cli_verify() {
-    local name id index
-    verified hashedrekord --artifact-hash "$SHA" --signature artifact.sig --public-key ec.pub
-    verified rekord --type rekord --artifact artifact --signature artifact.sig --public-key ec.crt
-    verified intoto-0.0.1 --type intoto:0.0.1 --artifact envelope.json --public-key ec.pub
-    verified dsse --type dsse --artifact envelope.json --public-key ec.pub
+    local name id
+    verified hashedrekord proposal --artifact-hash "$SHA" --signature artifact.sig --public-key ec.pub
+    verified rekord proposal --type rekord --artifact artifact --signature artifact.sig --public-key ec.crt
+    verified intoto-0.0.1 proposal --type intoto:0.0.1 --artifact envelope.json --public-key ec.pub
+    verified dsse proposal --type dsse --artifact envelope.json --public-key ec.pub
     for name in "${!ID[@]}"; do
-        id=${ID[$name]} index=${INDEX[$name]}
-        verified "$name" --uuid "$id"
-        verified "$name" --uuid "${id:16}"
-        verified "$name" --log-index "$index"
+        id=${ID[$name]}
+        verified "$name" "entry ID" --uuid "$id"
+        verified "$name" UUID --uuid "${id:16}"
+        verified "$name" index --log-index "${INDEX[$name]}"
     done
     cli verify --artifact-hash "$SHA" --signature artifact.sig --public-key ec.crt
     refuses "rekor-cli: verify, the key in a form that was not logged" \
@@ -135,12 +139,13 @@ rekor_cli_verify() {
     refuses "rekor-cli: verify, one index beyond the log" 'entry in log cannot be located' "${CLI[@]}"
 }
 
+# verified NAME BY FLAG...
 verified() {
-    local name=$1 size
-    shift
+    local name=$1 by=$2 size
+    shift 2
     size=$(tree_size)
     cli --format json verify "$@"
-    json "rekor-cli: verify $name by ${*: -2:1}" \
+    json "rekor-cli: verify $name by $by" \
         "d['EntryUUID'] == '${ID[$name]}' and d['Index'] == ${INDEX[$name]} and d['Size'] == $size
         and d['Checkpoint'].split('\n')[1] == '$size'" "${CLI[@]}"
 }
@@ -155,18 +160,19 @@ found() {
 }
 
 rekor_cli_search() {
-    local all="hashedrekord rekord intoto-0.0.2 intoto-0.0.1 dsse"
+    local by_key="hashedrekord intoto-0.0.2 intoto-0.0.1 dsse" all
+    all="$by_key rekord"
     found "by SHA-256" "$all" --sha "$SHA"
     found "by prefixed SHA-256" "$all" --sha "sha256:$SHA"
     found "by artifact" "$all" --artifact artifact
-    found "by public key" hashedrekord --public-key ec.pub
+    found "by public key" "$by_key" --public-key ec.pub
     found "by certificate" rekord --public-key ec.crt
     found "by e-mail address" rekord --email alice@example.com
     found "by e-mail address in other case" rekord --email ALICE@example.COM
     found "by subject" rekord --subject https://ci.example.com/build
-    found "by artifact and public key" hashedrekord --artifact artifact --public-key ec.pub --operator and
+    found "by artifact and public key" "$by_key" --artifact artifact --public-key ec.pub --operator and
     found "by artifact or public key" "$all" --artifact artifact --public-key ec.pub --operator or
-    found "by public key or e-mail address" "hashedrekord rekord" \
+    found "by public key or e-mail address" "$all" \
         --public-key ec.pub --email alice@example.com --operator or
     cli search --public-key ec.pub --email alice@example.com --operator and
     refuses "rekor-cli: search by public key and e-mail address" 'no matching entries found' "${CLI[@]}"
@@ -198,7 +204,8 @@ loginfo_proves_consistency() {
     refuses "rekor-cli: loginfo $when, the stored root was another" 'consisten|root|mismatch' "${CLI[@]}"
     cp state.json "$state"
     json "rekor-cli: loginfo $when" "d['ActiveTreeSize'] == $size and d['TotalTreeSize'] == $size" "${CLI[@]}"
-    refuses "rekor-cli: loginfo $when used the stored state" '' grep 'No previous log state' all
+    equal "rekor-cli: loginfo $when used the stored state" \
+        "$(grep -c 'No previous log state' all || true)" 0
     json "rekor-cli: the stored state moved to size $size" \
         "d['$REKOR_URL'].split('\n')[1] == '$size'" cat "$state"
 }
@@ -222,7 +229,7 @@ rekor_cli_after_restart() {
     equal "cairn: the log has its size after a restart" "$(tree_size)" "$size"
     cli upload --artifact-hash "$SHA" --signature artifact.sig --public-key ec.pub
     passes "rekor-cli: upload again after a restart" "already exists.*${ID[hashedrekord]}" "${CLI[@]}"
-    verified hashedrekord --artifact-hash "$SHA" --signature artifact.sig --public-key ec.pub
+    verified hashedrekord proposal --artifact-hash "$SHA" --signature artifact.sig --public-key ec.pub
     upload hashedrekord-after-restart --artifact-hash "$SHA" --signature artifact.sig --public-key ec.crt
     loginfo_proves_consistency "after a restart" "$size"
 }
