@@ -123,7 +123,7 @@ sign_image() {
     local v=$1 format=$2 before
     shift 2
     before=$(tree_size)
-    passes "cosign $v: sign, $format image" 'Pushing signature' \
+    passes "cosign $v: sign, $format image" '' \
         "$COSIGN" sign --yes --allow-http-registry --key "$v.key" "$@" "$IMAGE"
     passes "cosign $v: attest, $format image" 'Using payload from' \
         "$COSIGN" attest --yes --allow-http-registry --key "$v.key" "$@" \

@@ -43,7 +43,7 @@ isolate() {
     local name
     while IFS= read -r name; do
         unset "$name"
-    done < <(compgen -e | grep -E '^(CAIRN|COSIGN|REKOR|SIGSTORE|TUF|DOCKER|REGISTRY|PORT$)' || true)
+    done < <(compgen -e | grep -E '^(CAIRN_|COSIGN|REKOR|SIGSTORE|TUF|DOCKER|REGISTRY|PORT$)' || true)
     export HOME=$WORK/home DOCKER_CONFIG=$WORK/home/docker TUF_ROOT=$WORK/home/tuf
     export XDG_CACHE_HOME=$WORK/home/cache XDG_CONFIG_HOME=$WORK/home/config
     export TMPDIR=$WORK/tmp COSIGN_PASSWORD='' LC_ALL=C
@@ -113,7 +113,7 @@ server_log_is_clean() {
 }
 
 main() {
-    CAIRN=${1:-$here/../../target/release/cairn}
+    CAIRN=${1:-${CARGO_TARGET_DIR:-$here/../../target}/release/cairn}
     CAIRN=$(realpath -m "$CAIRN")
     find_tools
     WORK=$(mktemp -d)
