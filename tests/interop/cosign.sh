@@ -252,8 +252,8 @@ p['checkpoint']['envelope'] = text + ' ' + flip(signature) + '\n'"
 cosign_offline_image() {
     local v=$1
     cosign_flags "$v"
-    IMAGE=$(cat "$v.legacy.image")
+    read -r IMAGE <"$v.legacy.image"
     verify_image "$v" "legacy, offline," "${VERIFY_LEGACY[@]}" --offline
-    IMAGE=$(cat "$v.bundle.image")
+    read -r IMAGE <"$v.bundle.image"
     verify_image "$v" "bundle, offline," "${VERIFY_BUNDLE[@]}"
 }

@@ -4,9 +4,11 @@
 
 PASSED=0
 FAILED=0
+FINISHED=
 CALL_SECONDS_MAX=60
 START_SECONDS_MAX=20
 STOP_SECONDS_MAX=20
+BEYOND_LOOPBACK='proxyconnect|Proxy Error|TUF repository'
 # shellcheck disable=SC2034 # run.sh uses it
 CLOSED_URL=http://127.0.0.1:9 # the discard port: nothing listens there
 CAIRN_PID=
@@ -15,11 +17,13 @@ REGISTRY_PID=
 # ---- checks -----------------------------------------------------------------
 
 # call COMMAND...: runs it bounded in time; stdout and stderr are left in
-# $WORK/out and $WORK/err, both together in $WORK/all.
+# $WORK/out and $WORK/err, both together in $WORK/all. What it says about an attempt to
+# reach another address than loopback is added to $WORK/outbound.
 call() {
     local code=0
     timeout -k 5 "$CALL_SECONDS_MAX" "$@" >"$WORK/out" 2>"$WORK/err" </dev/null || code=$?
     cat "$WORK/out" "$WORK/err" >"$WORK/all"
+    grep -E "$BEYOND_LOOPBACK" "$WORK/all" >>"$WORK/outbound" || true
     return "$code"
 }
 
@@ -119,8 +123,14 @@ PYTHON
 }
 
 # tamper FROM TO STATEMENTS: writes FROM to TO after Python STATEMENTS changed `d`.
-# flip(text) changes the last byte of a base64 text; recode(text, old, new) replaces inside one.
+# If that does not work there is no TO, and it is a failed check.
 tamper() {
+    rm -f "$2"
+    change_json "$@" >"$WORK/all" 2>&1 || report "the file cannot be changed" "interop: change $1" tamper "$@"
+}
+
+# flip(text) changes the last byte of a base64 text; recode(text, old, new) replaces inside one.
+change_json() {
     python3 - "$@" <<'PYTHON'
 import base64, json, sys
 
@@ -220,6 +230,7 @@ stop_cairn() {
 clean_up() {
     [[ -z $CAIRN_PID ]] || stop "$CAIRN_PID" || true
     [[ -z $REGISTRY_PID ]] || stop "$REGISTRY_PID" || true
+    [[ -n $FINISHED ]] || echo "interop: ended early: $PASSED passed, $FAILED failed"
     if ((FAILED > 0)) && [[ -n ${KEEP:-} ]]; then
         echo "kept: $WORK"
     else

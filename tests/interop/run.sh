@@ -11,6 +11,8 @@ source "$here/clients.sh"
 source "$here/lib.sh"
 # shellcheck source=tests/interop/cosign.sh
 source "$here/cosign.sh"
+# shellcheck source=tests/interop/cosign-identity.sh
+source "$here/cosign-identity.sh"
 # shellcheck source=tests/interop/rekor-cli.sh
 source "$here/rekor-cli.sh"
 
@@ -74,6 +76,8 @@ with_the_log_running() {
         cosign_image "$version"
         cosign_duplicate "$version"
     done
+    identity_prepare
+    identity_sign
     rekor_cli_first_loginfo
     rekor_cli_upload
     rekor_cli_read
@@ -89,6 +93,7 @@ without_the_log() {
         cosign_offline_tampered "$version"
         cosign_offline_image "$version"
     done
+    identity_verify offline --offline
 }
 
 after_a_restart() {
@@ -112,6 +117,13 @@ server_log_is_clean() {
     report "$verdict" "cairn: no answer was a server error" grep 5xx cairn.log
 }
 
+no_client_went_out() {
+    local verdict=ok
+    cp outbound all
+    [[ ! -s all ]] || verdict="a client tried to reach more than loopback"
+    report "$verdict" "clients: none tried to reach more than loopback" grep "$BEYOND_LOOPBACK" outbound
+}
+
 main() {
     CAIRN=${1:-${CARGO_TARGET_DIR:-$here/../../target}/release/cairn}
     CAIRN=$(realpath -m "$CAIRN")
@@ -128,6 +140,8 @@ main() {
     after_a_restart
     stop_and_check
     server_log_is_clean
+    no_client_went_out
+    FINISHED=yes
     echo "interop: $PASSED passed, $FAILED failed"
     ((FAILED == 0))
 }
