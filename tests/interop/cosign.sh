@@ -145,7 +145,7 @@ verify_image() {
     json "cosign $v: verify, $title image" \
         "d and all(s['critical']['image']['docker-manifest-digest'] == '$digest' for s in d)" \
         "$COSIGN" verify --key "$v.pub" "${common[@]}" "$IMAGE"
-    refuses "cosign $v: verify, $title image, another key" 'signature|log inclusion' \
+    refuses "cosign $v: verify, $title image, another key" 'public key PEMs|log certificate does not match' \
         "$COSIGN" verify --key other.pub "${common[@]}" "$IMAGE"
     json "cosign $v: verify-attestation, $title image" \
         "json.loads(base64.b64decode(d['payload']))['predicateType'] == '$SLSA'" \

@@ -204,8 +204,13 @@ loginfo_proves_consistency() {
     refuses "rekor-cli: loginfo $when, the stored root was another" 'consisten|root|mismatch' "${CLI[@]}"
     cp state.json "$state"
     json "rekor-cli: loginfo $when" "d['ActiveTreeSize'] == $size and d['TotalTreeSize'] == $size" "${CLI[@]}"
+    cp out out.loginfo
+    cp all all.loginfo
+    json "rekor-cli: loginfo $when shows the root that the checkpoint signs" \
+        "base64.b64decode(d['signedTreeHead'].split('\n')[2]).hex() == d['rootHash']
+         == json.load(open('out.loginfo'))['RootHash']" cat log.json
     equal "rekor-cli: loginfo $when used the stored state" \
-        "$(grep -c 'No previous log state' all || true)" 0
+        "$(grep -c 'No previous log state' all.loginfo || true)" 0
     json "rekor-cli: the stored state moved to size $size" \
         "d['$REKOR_URL'].split('\n')[1] == '$size'" cat "$state"
 }
