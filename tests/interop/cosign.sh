@@ -195,6 +195,10 @@ cosign_offline() {
         "${legacy[@]}" --offline --bundle "$v.legacy.json" blob
     passes "cosign $v: verify-blob offline by sigstore bundle" 'Verified OK' \
         "${bundle[@]}" --bundle "$v.bundle.json" blob
+    local peer=v2
+    [[ $v == v3 ]] || peer=v3
+    passes "cosign $v: verify-blob offline by the sigstore bundle of cosign $peer" 'Verified OK' \
+        "$COSIGN" verify-blob --key "$peer.pub" "${VERIFY_BUNDLE[@]}" --bundle "$peer.bundle.json" blob
     refuses "cosign $v: offline, legacy bundle, another blob" 'matching bundle to payload' \
         "${legacy[@]}" --offline --bundle "$v.legacy.json" blob.tampered
     refuses "cosign $v: offline, sigstore bundle, another blob" 'invalid signature' \

@@ -197,6 +197,7 @@ start_cairn() {
 }
 
 start_registry() {
+    : >"$WORK/registry.log"
     "$REGISTRY_SERVER" -port 0 >"$WORK/registry.log" 2>&1 &
     REGISTRY_PID=$!
     if ! await "$START_SECONDS_MAX" grep -q 'serving on port' "$WORK/registry.log"; then

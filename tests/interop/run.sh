@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Runs released sigstore clients against `cairn serve`. Usage: run.sh [path-to-cairn]
+# (or $CAIRN; by default the release build of this clone).
 # It starts its own log and registry on free loopback ports, keeps everything in one
 # temporary folder, and ends only what it started. KEEP=1 keeps the folder of a failed run.
 set -euo pipefail
@@ -125,7 +126,7 @@ no_client_went_out() {
 }
 
 main() {
-    CAIRN=${1:-${CARGO_TARGET_DIR:-$here/../../target}/release/cairn}
+    CAIRN=${1:-${CAIRN:-${CARGO_TARGET_DIR:-$here/../../target}/release/cairn}}
     CAIRN=$(realpath -m "$CAIRN")
     find_tools
     WORK=$(mktemp -d)
@@ -139,6 +140,7 @@ main() {
     start_cairn
     after_a_restart
     stop_and_check
+    passes "cairn: fsck finds the log whole" '' "$CAIRN" fsck --data-dir data
     server_log_is_clean
     no_client_went_out
     FINISHED=yes
