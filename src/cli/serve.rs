@@ -66,7 +66,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let (folder, signer) = open_or_create(&settings).await?;
     let metrics = Metrics::new();
     let log = open_log(&settings, policy, &folder, signer, metrics.clone()).await?;
-    announce(&settings, &folder, &log);
+    let metrics_address = metrics_listener.as_ref().map(TcpListener::local_addr).transpose()?;
+    announce(&settings, &folder, &log, listener.local_addr()?, metrics_address);
 
     let (stop, stopping) = watch::channel(false);
     let app = Arc::new(App { log, metrics: metrics.clone(), settings: frontend_settings });
@@ -122,12 +123,18 @@ fn policy(settings: &Settings) -> Result<Policy, Failure> {
 }
 
 /// What an operator needs to know of a log that has started, on standard output.
-fn announce(settings: &Settings, folder: &DataDir, log: &Log) {
+fn announce(
+    settings: &Settings,
+    folder: &DataDir,
+    log: &Log,
+    api: SocketAddr,
+    metrics: Option<SocketAddr>,
+) {
     let record = &folder.record;
     let made = if folder.created { "made a new log in" } else { "opened the log in" };
     println!("cairn {}: {made} {}", env!("CARGO_PKG_VERSION"), settings.data_dir().display());
-    println!("  API         http://{}", settings.listen());
-    if let Some(address) = settings.metrics_listen() {
+    println!("  API         http://{api}");
+    if let Some(address) = metrics {
         println!("  metrics     http://{address}/metrics");
     }
     println!("  origin      {}", record.origin);

@@ -215,12 +215,16 @@ pub enum LoggingError {
 /// # Errors
 /// As [`LoggingError`] says.
 pub fn init_logging(settings: &Settings) -> Result<(), LoggingError> {
+    use std::io::IsTerminal as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
 
     let filter = settings.log_level.as_deref().unwrap_or("info");
     let filter = EnvFilter::try_new(filter)
         .map_err(|source| LoggingError::Filter { filter: filter.into(), source })?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal()) // no colour codes in files
+        .with_writer(std::io::stderr);
     match settings.log_format.unwrap_or(LogFormat::Text) {
         LogFormat::Text => lines.finish().try_init()?,
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init()?,

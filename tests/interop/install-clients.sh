@@ -1,36 +1,71 @@
 #!/usr/bin/env bash
-# Installs the released clients that the interop suite drives, each at a pinned version.
-# Go checks every module against its checksum database. The cache is outside the clone; a
-# client that is already there at the pinned version is left alone.
+# Installs the released clients of the interop suite, each in its pinned version.
+# They go into a cache outside the clone; what is there already is left alone.
 set -euo pipefail
 
-cache="${CAIRN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cairn}/clients"
-mkdir -p "$cache"
-export CGO_ENABLED=0
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/interop/clients.sh
+source "$here/clients.sh"
 
-# install_client NAME PACKAGE VERSION: the command of PACKAGE at VERSION becomes $cache/NAME.
-install_client() {
-    local name=$1 package=$2 version=$3
-    local stamp="$cache/$name.version"
-    if [[ -x $cache/$name && -f $stamp && $(<"$stamp") == "$package@$version" ]]; then
-        return
-    fi
-    echo "installing $name ($package@$version); the first time takes minutes" >&2
-    local folder
-    folder=$(mktemp -d "$cache/install.XXXXXX")
-    GOBIN="$folder" go install "$package@$version"
-    mv "$folder/$(basename "$package")" "$cache/$name"
-    rmdir "$folder"
-    echo "$package@$version" >"$stamp"
+GO_MINOR_MIN=26
+
+die() {
+    echo "install-clients: $*" >&2
+    exit 1
 }
 
-if ! command -v go >/dev/null; then
-    echo "the clients are written in Go: install Go 1.26 or later from https://go.dev/dl" >&2
-    exit 1
-fi
+# The clients' modules name the Go release that they need; a download of another
+# toolchain halfway through would hide that, so the local one is used or refused.
+check_go() {
+    command -v go >/dev/null ||
+        die "go is missing: install Go 1.$GO_MINOR_MIN or newer (https://go.dev/dl) and put it on PATH"
+    local version minor
+    version=$(GOTOOLCHAIN=local go env GOVERSION)
+    minor=${version#go1.}
+    minor=${minor%%[!0-9]*}
+    [[ $version == go1.* && -n $minor ]] || die "cannot read the Go version \`$version\`"
+    ((minor >= GO_MINOR_MIN)) ||
+        die "$version is too old: install Go 1.$GO_MINOR_MIN or newer (https://go.dev/dl)"
+}
 
-install_client cosign-v3 github.com/sigstore/cosign/v3/cmd/cosign v3.1.3
-install_client cosign-v2 github.com/sigstore/cosign/v2/cmd/cosign v2.6.5
-install_client rekor-cli github.com/sigstore/rekor/cmd/rekor-cli v1.5.4
-install_client crane github.com/google/go-containerregistry/cmd/crane v0.22.1
-install_client registry github.com/google/go-containerregistry/cmd/registry v0.22.1
+# installed FILE VERSION PACKAGE: is FILE that package in that version?
+installed() {
+    [[ -x $1 ]] || return 1
+    go version -m "$1" 2>/dev/null | awk -v package="$3" -v version="$2" '
+        $1 == "path" && $2 == package { path = 1 }
+        $1 == "mod" && $3 == version { mod = 1 }
+        END { exit !(path && mod) }'
+}
+
+# Builds beside the target and renames, so that an interrupted run leaves no half client.
+install_client() {
+    local command=$1 version=$2 package=$3 target staging
+    target=$(client_path "$command" "$version")
+    if installed "$target" "$version" "$package"; then
+        echo "$command $version: in place, $target"
+        return
+    fi
+    echo "$command $version: compiling $package (minutes, the first time)"
+    mkdir -p "$(dirname "$target")"
+    staging=$(mktemp -d "$(dirname "$target")/build.XXXXXX")
+    if ! (cd "$staging" && CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS='' GOBIN=$staging \
+        go install "$package@$version"); then
+        rm -rf "$staging"
+        die "$command $version: does not compile; is the Go module proxy reachable (go env GOPROXY)?"
+    fi
+    mv "$staging/$command" "$target"
+    rm -rf "$staging"
+    installed "$target" "$version" "$package" || die "$target is not $package $version"
+    echo "$command $version: installed, $target"
+}
+
+main() {
+    check_go
+    local line command version package
+    for line in "${CLIENTS[@]}"; do
+        read -r command version package <<<"$line"
+        install_client "$command" "$version" "$package"
+    done
+}
+
+main "$@"

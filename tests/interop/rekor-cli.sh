@@ -1,124 +1,240 @@
-# rekor-cli against the log: upload, look up, search, verify, follow. Sourced by run.sh.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash
+# rekor-cli against the log: upload, get, verify, search, loginfo and logproof.
+# The entries of rekor_cli_upload are kept as ID_<name> (80 digits) and INDEX_<name>.
 
-rekor() {
-    "$clients/rekor-cli" --rekor_server "$log_url" "$@"
+declare -A ID INDEX
+
+# cli ARGUMENT...: the words of a call, for passes, refuses and json.
+cli() {
+    CLI=("$REKOR_CLI" --rekor_server "$REKOR_URL" --retry 1 "$@")
 }
 
-entry_id() {
-    grep -oE '[0-9a-f]{80}' <<<"$output" | head -n 1
+# An EC key, a certificate for it with an e-mail address, an artifact with its signature,
+# and an in-toto statement in a DSSE envelope.
+rekor_cli_prepare() {
+    openssl ecparam -name prime256v1 -genkey -noout -out ec.key
+    openssl ec -in ec.key -pubout -out ec.pub 2>/dev/null
+    openssl req -x509 -new -key ec.key -subj /CN=interop -days 30 -out ec.crt \
+        -addext 'subjectAltName=email:Alice@Example.com,URI:https://ci.example.com/Build'
+    echo 'released by Alice' >artifact
+    echo 'released by Mallory' >artifact.tampered
+    openssl dgst -sha256 -sign ec.key -out artifact.sig artifact
+    SHA=$(openssl dgst -sha256 -r artifact | cut -d ' ' -f 1)
+    printf '{"_type":"https://in-toto.io/Statement/v0.1","subject":[{"name":"artifact",%s},"predicate":{}}' \
+        "\"digest\":{\"sha256\":\"$SHA\"}}],\"predicateType\":\"https://example.com/p\"" |
+        sed 's/},"predicate":{}}$/,"predicate":{}}/' >statement.json
+    dsse statement.json application/vnd.in-toto+json >envelope.json
 }
 
-run_rekor_cli() {
-    make_artifacts
-    upload_each_kind
-    look_up
-    search_index
-    follow_the_log
+# dsse PAYLOAD TYPE: prints an envelope over the file, signed with ec.key.
+dsse() {
+    local signature
+    signature=$({
+        printf 'DSSEv1 %d %s %d ' "${#2}" "$2" "$(wc -c <"$1")"
+        cat "$1"
+    } | openssl dgst -sha256 -sign ec.key | openssl base64 -A)
+    printf '{"payloadType":"%s","payload":"%s","signatures":[{"sig":"%s"}]}\n' \
+        "$2" "$(openssl base64 -A -in "$1")" "$signature"
 }
 
-make_artifacts() {
-    openssl ecparam -genkey -name prime256v1 -noout -out signer.key
-    openssl pkey -in signer.key -pubout -out signer.pub
-    openssl req -x509 -key signer.key -subj /CN=interop -days 2 \
-        -addext "subjectAltName=email:dev@example.com" -out signer.pem
-    for name in one two three; do
-        echo "artifact $name" >"$name.txt"
-        openssl dgst -sha256 -sign signer.key -out "$name.sig" "$name.txt"
+rekor_cli_empty_log() {
+    cli loginfo
+    passes "rekor-cli: loginfo of an empty log stores no state" 'do not persist state for empty logs' "${CLI[@]}"
+    cli search --sha "$SHA"
+    refuses "rekor-cli: search finds nothing in an empty log" 'no matching entries found' "${CLI[@]}"
+    cli get --log-index 0
+    refuses "rekor-cli: get of an index that is not there" '404' "${CLI[@]}"
+}
+
+# ---- writing ----------------------------------------------------------------
+
+# upload NAME FLAG...: twice; the first creates the entry, the second reports the same one.
+upload() {
+    local name=$1 location
+    shift
+    INDEX[$name]=$(tree_size)
+    cli upload "$@"
+    passes "rekor-cli: upload $name" \
+        "Created entry at index ${INDEX[$name]}, available at: $REKOR_URL/api/v1/log/entries/[0-9a-f]{80}\$" \
+        "${CLI[@]}"
+    location=$(grep -oE '[0-9a-f]{80}' out || true)
+    ID[$name]=$location
+    passes "rekor-cli: upload $name again" \
+        "^Entry already exists; available at: $REKOR_URL/api/v1/log/entries/${location:-none}\$" "${CLI[@]}"
+    equal "rekor-cli: $name is one entry" "$(tree_size)" "$((INDEX[$name] + 1))"
+}
+
+rekor_cli_upload() {
+    upload hashedrekord --artifact-hash "$SHA" --signature artifact.sig --public-key ec.pub
+    upload rekord --type rekord --artifact artifact --signature artifact.sig --public-key ec.crt
+    upload intoto-0.0.2 --type intoto --artifact envelope.json --public-key ec.pub
+    upload intoto-0.0.1 --type intoto:0.0.1 --artifact envelope.json --public-key ec.pub
+    upload dsse --type dsse --artifact envelope.json --public-key ec.pub
+    local size
+    size=$(tree_size)
+    cli upload --type rekord --artifact artifact.tampered --signature artifact.sig --public-key ec.pub
+    refuses "rekor-cli: upload refuses the signature of another artifact" 'invalid signature' "${CLI[@]}"
+    cli upload --artifact-hash "${SHA//[0-7]/8}" --signature artifact.sig --public-key ec.pub
+    refuses "rekor-cli: upload refuses the signature of another hash" 'invalid signature' "${CLI[@]}"
+    sed 's/"payload":"./"payload":"f/' envelope.json >envelope.tampered.json
+    cli upload --type dsse --artifact envelope.tampered.json --public-key ec.pub
+    refuses "rekor-cli: upload refuses a changed envelope" 'could not verify envelope' "${CLI[@]}"
+    equal "rekor-cli: refused uploads left no entry" "$(tree_size)" "$size"
+}
+
+# ---- reading ----------------------------------------------------------------
+
+# get_three_ways NAME EXPRESSION: by index, by UUID and by entry ID.
+get_three_ways() {
+    local name=$1 id=${ID[$1]} index=${INDEX[$1]} log_id way flag
+    log_id=$(openssl pkey -pubin -in log.pub -outform DER | openssl dgst -sha256 -r | cut -d ' ' -f 1)
+    for way in index UUID "entry ID"; do
+        case $way in
+        index) flag="--log-index=$index" ;;
+        UUID) flag="--uuid=${id:16}" ;;
+        *) flag="--uuid=$id" ;;
+        esac
+        cli --format json get "$flag"
+        json "rekor-cli: get $name by $way" \
+            "d['UUID'] == '$id' and d['LogIndex'] == $index and d['LogID'] == '$log_id'
+            and d['IntegratedTime'] > 1700000000 and ($2)" "${CLI[@]}"
     done
-    sha=$(sha256sum one.txt | cut -d' ' -f1)
-
-    # A DSSE envelope over an in-toto statement; the signature covers its pre-authentication encoding.
-    local type=application/vnd.in-toto+json
-    printf '{"_type":"https://in-toto.io/Statement/v0.1","predicateType":"https://example.com/p",%s}' \
-        '"subject":[{"name":"one","digest":{"sha256":"'"$sha"'"}}],"predicate":{}' >statement.json
-    {
-        printf 'DSSEv1 %d %s %d ' "${#type}" "$type" "$(wc -c <statement.json)"
-        cat statement.json
-    } >encoding
-    openssl dgst -sha256 -sign signer.key -out encoding.sig encoding
-    printf '{"payloadType":"%s","payload":"%s","signatures":[{"sig":"%s"}]}' \
-        "$type" "$(base64 -w0 statement.json)" "$(base64 -w0 encoding.sig)" >envelope.json
-} >/dev/null 2>&1
-
-upload_each_kind() {
-    local key=(--public-key signer.pub)
-    one=(--artifact one.txt --signature one.sig "${key[@]}")
-    two=(--type rekord --artifact two.txt --signature two.sig "${key[@]}")
-    three=(--artifact three.txt --signature three.sig --public-key signer.pem)
-    envelope=(--artifact envelope.json "${key[@]}")
-
-    expect "rekor-cli: upload hashedrekord" "Created entry at index 0, .*$log_url/api/v1/log/entries/" \
-        rekor upload "${one[@]}"
-    one_id=$(entry_id)
-    expect "rekor-cli: upload it again: it is there already" \
-        "Entry already exists; available at: .*/api/v1/log/entries/$one_id" rekor upload "${one[@]}"
-    expect "rekor-cli: loginfo of a first entry" "Active Tree Size: +1$" rekor loginfo
-    expect "rekor-cli: upload rekord" "Created entry at index 1," rekor upload "${two[@]}"
-    expect "rekor-cli: upload intoto 0.0.2" "index 2," rekor upload --type intoto "${envelope[@]}"
-    intoto_id=$(entry_id)
-    expect "rekor-cli: upload intoto 0.0.1" "index 3," \
-        rekor upload --type intoto:0.0.1 "${envelope[@]}"
-    expect "rekor-cli: upload dsse" "index 4," rekor upload --type dsse "${envelope[@]}"
-    expect "rekor-cli: upload with a certificate" "index 5," rekor upload "${three[@]}"
-    certificate_id=$(entry_id)
-    # A body that rekor-cli cannot have checked before: the signature is of another artifact.
-    sed -e "s|@HASH@|$(sha256sum two.txt | cut -d' ' -f1)|" -e "s|@SIG@|$(base64 -w0 one.sig)|" \
-        -e "s|@KEY@|$(base64 -w0 signer.pub)|" >forged.json <<'JSON'
-{"apiVersion":"0.0.1","kind":"hashedrekord","spec":{"data":{"hash":{"algorithm":"sha256","value":
-"@HASH@"}},"signature":{"content":"@SIG@","publicKey":{"content":"@KEY@"}}}}
-JSON
-    expect "a forged entry is refused" '^400$' curl -sS -o refusal.json -w '%{http_code}' \
-        -H 'Content-Type: application/json' --data @forged.json "$log_url/api/v1/log/entries"
-    expect "and the refusal says why" '"code":400.*invalid signature' cat refusal.json
 }
 
-look_up() {
-    expect "rekor-cli: get by index" "\"value\": \"$sha\"" rekor get --log-index 0
-    expect "rekor-cli: get by entry ID" "UUID: $one_id" rekor get --uuid "$one_id"
-    expect "rekor-cli: get by leaf hash" "UUID: $one_id" rekor get --uuid "${one_id:16}"
-    expect "rekor-cli: get with the attestation" "Attestation: .*in-toto.io/Statement" \
-        rekor get --uuid "$intoto_id"
-    expect "rekor-cli: get as a transparency log entry" '"inclusionPromise":' \
-        rekor --format tle get --log-index 0
-    refuse "rekor-cli: get what is not there" "404" rekor get --log-index 99999
-
-    local whole="Expected Root Hash: [0-9a-f]{64}"
-    expect "rekor-cli: verify by artifact" "$whole" rekor verify "${one[@]}"
-    expect "rekor-cli: verify rekord" "$whole" rekor verify "${two[@]}"
-    # rekor-cli 1.5.4 sends intoto 0.0.2 wrapped in another object, which no server takes.
-    expect "rekor-cli: verify intoto 0.0.1" "$whole" rekor verify --type intoto:0.0.1 "${envelope[@]}"
-    expect "rekor-cli: verify dsse" "$whole" rekor verify --type dsse "${envelope[@]}"
-    expect "rekor-cli: verify with a certificate" "$whole" rekor verify "${three[@]}"
-    expect "rekor-cli: verify by entry ID" "$whole" rekor verify --uuid "$one_id"
-    expect "rekor-cli: verify by index" "Entry Index in Current Tree: 5" rekor verify --log-index 5
-    refuse "rekor-cli: verify what was never logged" "entry in log cannot be located" \
-        rekor verify --artifact three.txt --signature three.sig --public-key signer.pub
+rekor_cli_read() {
+    local attested="json.loads(d['Attestation'])['subject'][0]['digest']['sha256'] == '$SHA'"
+    get_three_ways hashedrekord \
+        "d['Body']['HashedRekordObj']['data']['hash'] == {'algorithm': 'sha256', 'value': '$SHA'}"
+    get_three_ways rekord "d['Body']['RekordObj']['data']['hash']['value'] == '$SHA'"
+    get_three_ways intoto-0.0.2 "'payloadHash' in d['Body']['IntotoObj']['content'] and $attested"
+    get_three_ways intoto-0.0.1 "'payloadHash' in d['Body']['IntotoObj']['content'] and $attested"
+    get_three_ways dsse "len(d['Body']['DSSEObj']['signatures']) == 1 and d['Attestation'] == ''"
+    cli --format tle get --uuid "${ID[dsse]}"
+    json "rekor-cli: get as transparency log entry" \
+        "d['logIndex'] == '${INDEX[dsse]}' and d['kindVersion'] == {'kind': 'dsse', 'version': '0.0.1'}" \
+        "${CLI[@]}"
+    cli get --log-index "$(tree_size)"
+    refuses "rekor-cli: get, one index beyond the log" '404' "${CLI[@]}"
+    cli get --uuid "${ID[dsse]:0:16}$SHA"
+    refuses "rekor-cli: get, an ID that is not there" '404' "${CLI[@]}"
 }
 
-search_index() {
-    expect "rekor-cli: search by digest" "$one_id" rekor search --sha "$sha"
-    expect "rekor-cli: search by artifact" "$intoto_id" rekor search --artifact one.txt
-    local by_key=(rekor search --pki-format x509 --public-key signer.pub)
-    expect "rekor-cli: search by public key" "$one_id" "${by_key[@]}"
-    expect "rekor-cli: search by public key finds envelopes" "$intoto_id" "${by_key[@]}"
-    expect "rekor-cli: search by e-mail, whatever its case" "$certificate_id" \
-        rekor search --email DEV@example.com
-    expect "rekor-cli: search by both" "$certificate_id" \
-        rekor search --email dev@example.com --artifact three.txt --operator and
-    refuse "rekor-cli: search by both finds no entry that has but one" "no matching entries" \
-        rekor search --email dev@example.com --artifact one.txt --operator and
-    refuse "rekor-cli: search for nobody" "no matching entries" rekor search --email a@b.example
+# rekor-cli canonicalises the proposal itself and compares leaf hashes with the log's body.
+rekor_cli_verify() {
+    local name id
+    verified hashedrekord proposal --artifact-hash "$SHA" --signature artifact.sig --public-key ec.pub
+    verified rekord proposal --type rekord --artifact artifact --signature artifact.sig --public-key ec.crt
+    verified intoto-0.0.1 proposal --type intoto:0.0.1 --artifact envelope.json --public-key ec.pub
+    verified dsse proposal --type dsse --artifact envelope.json --public-key ec.pub
+    for name in "${!ID[@]}"; do
+        id=${ID[$name]}
+        verified "$name" "entry ID" --uuid "$id"
+        verified "$name" UUID --uuid "${id:16}"
+        verified "$name" index --log-index "${INDEX[$name]}"
+    done
+    cli verify --artifact-hash "$SHA" --signature artifact.sig --public-key ec.crt
+    refuses "rekor-cli: verify, the key in a form that was not logged" \
+        'entry in log cannot be located' "${CLI[@]}"
+    cli verify --log-index "$(tree_size)"
+    refuses "rekor-cli: verify, one index beyond the log" 'entry in log cannot be located' "${CLI[@]}"
 }
 
-follow_the_log() {
-    expect "rekor-cli: loginfo proves consistency with the tree seen before" \
-        "Active Tree Size: +6$" rekor loginfo
-    expect "rekor-cli: it had a tree to compare with" "^Verification Successful!" \
-        head -n 1 <(printf '%s\n' "$output")
-    expect "rekor-cli: logproof" "Hashes: \[[0-9a-f]{64}" rekor logproof --last-size 6
-    expect "rekor-cli: logproof between two sizes" "Hashes: \[[0-9a-f]{64}" \
-        rekor logproof --first-size 3 --last-size 6
-    refuse "rekor-cli: logproof beyond the tree" "400.*requested\(99\)" \
-        rekor logproof --last-size 99
+# verified NAME BY FLAG...
+verified() {
+    local name=$1 by=$2 size
+    shift 2
+    size=$(tree_size)
+    cli --format json verify "$@"
+    json "rekor-cli: verify $name by $by" \
+        "d['EntryUUID'] == '${ID[$name]}' and d['Index'] == ${INDEX[$name]} and d['Size'] == $size
+        and d['Checkpoint'].split('\n')[1] == '$size'" "${CLI[@]}"
+}
+
+# found TITLE NAMES FLAG...: search gives exactly the named entries.
+found() {
+    local title=$1 names=$2 name ids=
+    shift 2
+    for name in $names; do ids+="'${ID[$name]}', "; done
+    cli --format json search "$@"
+    json "rekor-cli: search $title" "sorted(d['UUIDs']) == sorted([$ids])" "${CLI[@]}"
+}
+
+rekor_cli_search() {
+    local by_key="hashedrekord intoto-0.0.2 intoto-0.0.1 dsse" all
+    all="$by_key rekord"
+    found "by SHA-256" "$all" --sha "$SHA"
+    found "by prefixed SHA-256" "$all" --sha "sha256:$SHA"
+    found "by artifact" "$all" --artifact artifact
+    found "by public key" "$by_key" --public-key ec.pub
+    found "by certificate" rekord --public-key ec.crt
+    found "by e-mail address" rekord --email alice@example.com
+    found "by e-mail address in other case" rekord --email ALICE@example.COM
+    found "by subject" rekord --subject https://ci.example.com/build
+    found "by artifact and public key" "$by_key" --artifact artifact --public-key ec.pub --operator and
+    found "by artifact or public key" "$all" --artifact artifact --public-key ec.pub --operator or
+    found "by public key or e-mail address" "$all" \
+        --public-key ec.pub --email alice@example.com --operator or
+    cli search --public-key ec.pub --email alice@example.com --operator and
+    refuses "rekor-cli: search by public key and e-mail address" 'no matching entries found' "${CLI[@]}"
+    cli search --email mallory@example.com
+    refuses "rekor-cli: search for an unknown e-mail address" 'no matching entries found' "${CLI[@]}"
+}
+
+# ---- the tree ---------------------------------------------------------------
+
+rekor_cli_first_loginfo() {
+    FIRST_SIZE=$(tree_size)
+    cli loginfo
+    passes "rekor-cli: first loginfo" 'No previous log state stored' "${CLI[@]}"
+    passes "rekor-cli: the first loginfo verified the checkpoint" "Active Tree Size: +$FIRST_SIZE\$" cat all
+}
+
+# The state of the run before is the trusted tree head: loginfo proves consistency with it.
+loginfo_proves_consistency() {
+    local when=$1 old=$2 size state=$HOME/.rekor/state.json
+    size=$(tree_size)
+    json "rekor-cli: the stored state is of size $old" \
+        "d['$REKOR_URL'].split('\n')[1] == '$old'" cat "$state"
+    cp "$state" state.json
+    tamper state.json "$state" "for name, text in d.items():
+    lines = text.split('\n')
+    lines[2] = base64.b64encode(b'\1' * 32).decode()
+    d[name] = '\n'.join(lines)"
+    cli --format json loginfo
+    refuses "rekor-cli: loginfo $when, the stored root was another" 'consisten|root|mismatch' "${CLI[@]}"
+    cp state.json "$state"
+    json "rekor-cli: loginfo $when" "d['ActiveTreeSize'] == $size and d['TotalTreeSize'] == $size" "${CLI[@]}"
+    cp out out.loginfo
+    cp all all.loginfo
+    json "rekor-cli: loginfo $when shows the root that the checkpoint signs" \
+        "base64.b64decode(d['signedTreeHead'].split('\n')[2]).hex() == d['rootHash']
+         == json.load(open('out.loginfo'))['RootHash']" cat log.json
+    equal "rekor-cli: loginfo $when used the stored state" \
+        "$(grep -c 'No previous log state' all.loginfo || true)" 0
+    json "rekor-cli: the stored state moved to size $size" \
+        "d['$REKOR_URL'].split('\n')[1] == '$size'" cat "$state"
+}
+
+rekor_cli_loginfo_after_growth() {
+    loginfo_proves_consistency "after growth" "$FIRST_SIZE"
+    local size
+    size=$(tree_size)
+    cli --format json logproof --last-size "$size"
+    json "rekor-cli: logproof from 1" "d['Hashes'] and len(d['RootHash']) == 64" "${CLI[@]}"
+    cli --format json logproof --first-size "$FIRST_SIZE" --last-size "$size"
+    json "rekor-cli: logproof from the first loginfo" \
+        "d['RootHash'] == json.load(open('log.json'))['rootHash'] and d['Hashes']" "${CLI[@]}"
+    cli logproof --first-size 1 --last-size "$((size + 1))"
+    refuses "rekor-cli: logproof beyond the log" '400' "${CLI[@]}"
+}
+
+rekor_cli_after_restart() {
+    local size
+    size=$(value "$HOME/.rekor/state.json" "d['$REKOR_URL'].split('\n')[1]")
+    equal "cairn: the log has its size after a restart" "$(tree_size)" "$size"
+    cli upload --artifact-hash "$SHA" --signature artifact.sig --public-key ec.pub
+    passes "rekor-cli: upload again after a restart" "already exists.*${ID[hashedrekord]}" "${CLI[@]}"
+    verified hashedrekord proposal --artifact-hash "$SHA" --signature artifact.sig --public-key ec.pub
+    upload hashedrekord-after-restart --artifact-hash "$SHA" --signature artifact.sig --public-key ec.crt
+    loginfo_proves_consistency "after a restart" "$size"
 }

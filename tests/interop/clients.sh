@@ -1,0 +1,19 @@
+# shellcheck shell=bash
+# The released clients that the suite runs, and where they are kept.
+# Sourced by install-clients.sh and run.sh.
+
+# One line per client: command, version, package.
+# shellcheck disable=SC2034 # the scripts that source this file use it
+CLIENTS=(
+    "cosign v3.1.3 github.com/sigstore/cosign/v3/cmd/cosign"
+    "cosign v2.6.5 github.com/sigstore/cosign/v2/cmd/cosign"
+    "rekor-cli v1.5.4 github.com/sigstore/rekor/cmd/rekor-cli"
+    "crane v0.22.1 github.com/google/go-containerregistry/cmd/crane"
+    "registry v0.22.1 github.com/google/go-containerregistry/cmd/registry"
+)
+
+# client_path COMMAND VERSION: where that client is, or would be, installed.
+client_path() {
+    local cache=${CAIRN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cairn}
+    echo "$cache/clients/$1-$2/$1"
+}
