@@ -49,7 +49,7 @@ interop: deps clients ## released cosign 2 and 3 and rekor-cli against a Cairn o
 	@./tests/interop/run.sh
 
 bench: deps ## criterion benches of each room
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --package cairn
 
 load: ## load a running server and check its answers: make load LOAD='write http://127.0.0.1:3000'
 	@$(CARGO) run --release --locked --package loadtest -- $(LOAD)
