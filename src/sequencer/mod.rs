@@ -132,6 +132,11 @@ impl Writer {
     async fn run(mut self) {
         while let Some(batch) = take_batch(&mut self.submissions).await {
             self.metrics.queue_depth.set(count(self.submissions.len()));
+            if self.heads.is_closed() {
+                // Nothing would ever be published of what is written from here on.
+                self.stop.send_replace(Some("it does not publish any more".into()));
+                return;
+            }
             if self.sequence(batch).await.is_err() {
                 return; // what is stored is unknown: only a start from the stored head can tell
             }

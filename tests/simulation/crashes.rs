@@ -110,3 +110,22 @@ async fn after_a_failed_commit_nothing_more_is_signed() {
     let first = log.entry_by_index(cairn::shards::VirtualIndex(0)).await.unwrap();
     assert!(first.is_some(), "reads go on");
 }
+
+/// A checkpoint that cannot be kept stops the publisher; then nothing more is written either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_failed_publication_nothing_more_is_written() {
+    let house = House::new().await;
+    let log = house.start().await.unwrap();
+    let mut proposals = Proposals::new();
+    // The commit is the next step, the publication the one after it.
+    house.store.fail_write_at(house.store.steps() + 1, Fate::Lost);
+    create(&log, &proposals.next_json()).await.unwrap();
+    while log.health().not_publishing.is_none() {
+        tokio::task::yield_now().await;
+    }
+    let written = house.store.steps();
+    let refused = create(&log, &proposals.next_json()).await;
+    assert!(matches!(refused, Err(CreateEntryError::Stopped(_))), "{refused:?}");
+    assert_eq!(house.store.steps(), written, "a commit was tried");
+    assert!(log.health().not_writing.is_some());
+}

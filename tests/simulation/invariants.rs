@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use cairn::limits::QUEUE_ENTRIES_MAX;
 use cairn::log::CreateEntryError;
-use cairn::publisher::HeadGuard;
+use cairn::publisher::{HeadGuard, Publisher};
 use cairn::recovery::RecoveryError;
 use storage::Store;
-use tlog::{LogIndex, NodeHash, TreeSize};
+use tlog::{LogIndex, NodeHash, RootHash, TreeHead, TreeSize};
 
 use crate::house::{House, create, verify};
 use crate::support::Proposals;
@@ -31,6 +31,21 @@ async fn nothing_is_signed_or_answered_before_it_is_durable() {
     let entry = writer.await.unwrap().unwrap();
     verify(&house, &entry);
     assert_eq!(log.info().active.checkpoint.head.size, TreeSize(1));
+}
+
+/// Invariant 1: the publisher signs no head that storage does not hold, whoever names it.
+#[tokio::test]
+async fn a_head_that_is_not_stored_is_not_signed() {
+    let house = House::new().await;
+    let store = house.store.log(house.tree_id).await.unwrap();
+    let (heads, integrated) = tokio::sync::mpsc::channel(1);
+    let (core, metrics) = (Arc::new(house.core()), cairn::telemetry::Metrics::new());
+    let publisher = Publisher::start(core, store, None, integrated, metrics).await.unwrap();
+    let invented = TreeHead { size: TreeSize(5), root: RootHash::from_bytes([7; 32]) };
+    heads.send(invented).await.unwrap();
+    assert!(publisher.covering(TreeSize(5)).await.is_err());
+    assert!(publisher.stopped().unwrap().contains("durable"));
+    assert_eq!(publisher.newest().head, TreeHead::empty());
 }
 
 /// Invariant 2: a second writer on the same store conflicts and never forks.
@@ -245,7 +260,7 @@ async fn reads_stop_at_the_published_head() {
     let entry = create(&log, &Proposals::new().next_json()).await.unwrap();
     let store = house.store.log(house.tree_id).await.unwrap();
     let reader = cairn::reader::Reader::new(store.clone());
-    let before = reader.at(tlog::TreeHead::empty());
+    let before = reader.at(TreeHead::empty());
     assert!(before.entry(LogIndex(0)).await.unwrap().is_none());
     assert!(before.index_of(entry.id.leaf_hash).await.unwrap().is_none());
     assert!(store.indices_of(&[entry.id.leaf_hash]).await.unwrap()[0].is_some());
