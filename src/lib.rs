@@ -10,6 +10,7 @@ pub mod frontend;
 pub mod log;
 pub mod answers;
 pub mod shards;
+pub mod quota;
 pub mod admission;
 pub mod sequencer;
 pub mod publisher;
