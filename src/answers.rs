@@ -74,7 +74,8 @@ impl Rules {
 pub struct LoggedEntry {
     /// Its name.
     pub id: EntryId,
-    /// The ID of the tree's key, see [`SigningCore::log_id`](crate::publisher::SigningCore::log_id).
+    /// The ID of the tree's key.
+    /// See [`SigningCore::log_id`](crate::publisher::SigningCore::log_id).
     pub log_id: [u8; 32],
     /// The canonical body.
     pub body: Vec<u8>,

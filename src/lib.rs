@@ -9,6 +9,7 @@ pub mod config;
 pub mod frontend;
 pub mod log;
 pub mod answers;
+pub mod shard;
 pub mod shards;
 pub mod quota;
 pub mod admission;

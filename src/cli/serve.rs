@@ -16,13 +16,14 @@ use crate::admission::Policy;
 use crate::clock::unix_seconds;
 use crate::config::{ApiSetting, DuplicatesSetting, LogConfig, Settings};
 use crate::frontend::{self, App, Door, FrontendSettings, Sites};
-use crate::log::{Api, Duplicates, Log, Rules, Shard};
+use crate::log::{Api, Duplicates, Log, Rules};
 use crate::publisher::signer::public_key_pem;
 use crate::publisher::{self, HeadGuard, Publisher, SigningCore};
 use crate::quota::{self, Quota};
 use crate::reader::Reader;
 use crate::recovery::{Identity, recover};
 use crate::sequencer::Sequencer;
+use crate::shard::Shard;
 use crate::telemetry::{Metrics, init_logging};
 
 const EXAMPLES: &str = "\

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use cairn::admission::{Policy, Proposal};
-use cairn::log::{Api, CreateEntryError, Log, PromisedEntry, Rules, Shard};
+use cairn::log::{Api, CreateEntryError, Log, PromisedEntry, Rules};
 use cairn::publisher::signer::{FileSigner, KeyKind, Signer};
 use cairn::publisher::{HeadGuard, Publisher, Setup, SigningCore};
 use cairn::reader::Reader;
 use cairn::recovery::{Identity, RecoveryError, recover};
 use cairn::sequencer::Sequencer;
+use cairn::shard::Shard;
 use cairn::telemetry::Metrics;
 use storage::memory::MemoryStore;
 use storage::{LogRecord, Store, TreeId};
