@@ -17,8 +17,8 @@ use crate::admission;
 use crate::clock::unix_seconds;
 use crate::config::{ApiSetting, DuplicatesSetting, LogConfig, Settings, WitnessMode};
 use crate::frontend::{self, App, Door, FrontendSettings, Sites};
-use crate::log::{Api, Duplicates, Log, Rules};
 use crate::limits::WITNESS_ROUND_DEFAULT;
+use crate::log::{Api, Duplicates, Log, Rules};
 use crate::publisher::signer::public_key_pem;
 use crate::publisher::witness::{HttpWitness, WithoutQuorum, Witnessing};
 use crate::publisher::{self, HeadGuard, Publisher, SigningCore};
@@ -146,7 +146,8 @@ async fn open_log(
 fn witnessing(config: &LogConfig) -> Result<Option<Witnessing>, Failure> {
     let set = &config.set;
     let Some(path) = &set.witness_policy else { return Ok(None) };
-    let file = |error: &dyn std::fmt::Display| format!("witness policy {}: {error}", path.display());
+    let file =
+        |error: &dyn std::fmt::Display| format!("witness policy {}: {error}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| file(&error))?;
     let policy = Policy::parse(&text).map_err(|error| file(&error))?;
     let without_quorum = match set.witness_mode {
@@ -174,8 +175,7 @@ fn guard_of(path: &Path, config: &LogConfig) -> PathBuf {
 fn rules(settings: &Settings, config: &LogConfig) -> Result<Rules, Failure> {
     let set = &config.set;
     let attestation_bytes_max = settings.attestation_bytes_max();
-    let mut policy =
-        admission::Policy { attestation_bytes_max, ..admission::Policy::default() };
+    let mut policy = admission::Policy { attestation_bytes_max, ..admission::Policy::default() };
     if let Some(kinds) = &set.enabled_kinds {
         policy.enable_kinds(kinds)?;
     }

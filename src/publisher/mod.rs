@@ -127,16 +127,18 @@ impl Publisher {
         let press = Press { setup };
         let head = press.setup.store.head().await?;
         let before = press.published_before().await?;
-        let (first, held) = match before {
-            Some(before) if before.head == head => (before, None),
-            before => match (press.sign_and_witness(head).await?, before) {
-                (Witnessed::Yes(first), _) => {
-                    press.keep(&first).await?;
-                    (first, None)
-                }
-                (Witnessed::NotYet(_), Some(before)) => (before, Some(head)),
-                (Witnessed::NotYet(why), None) => return Err(PublishError::NoQuorum(why)),
-            },
+        // The witnesses are asked even when this head was published before: one that knows a larger
+        // one must be heard before anything new is signed.
+        let (first, held) = match (press.sign_and_witness(head).await?, before) {
+            (Witnessed::Yes(first), _) => {
+                press.keep(&first).await?;
+                (first, None)
+            }
+            (Witnessed::NotYet(_), Some(before)) => {
+                let held = (before.head != head).then_some(head);
+                (before, held)
+            }
+            (Witnessed::NotYet(why), None) => return Err(PublishError::NoQuorum(why)),
         };
         let held_since = held.map(|_| Instant::now());
         let state = State { recent: Recent::from([first]), held_since, stopped: None };

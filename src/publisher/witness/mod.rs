@@ -47,7 +47,7 @@ pub trait Witness: Send + Sync {
 }
 
 /// Why a witness gave no cosignature.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum WitnessError {
     /// It has seen a checkpoint of another size last.
     #[error("it has seen a checkpoint of {0} entries last")]
@@ -121,7 +121,7 @@ impl Witnessing {
                 name: witness.name.clone(),
                 key: witness.key.clone(),
                 witness: connect(&witness.name, url),
-                known: Arc::default(),
+                known: Arc::new(Mutex::new(TreeSize(0))),
             }))
         };
         let targets = policy.witnesses.iter().map(target).collect::<Result<_, String>>()?;
@@ -151,12 +151,8 @@ impl Witnessing {
     pub(super) async fn round(&self, store: &Arc<dyn LogStore>, signed: &Arc<Published>) -> Round {
         let deadline = Instant::now() + self.round_max;
         let (answers, mut answered) = mpsc::channel(self.targets.len().max(1));
-        let mut round = Round {
-            cosignatures: Vec::new(),
-            quorum: false,
-            ahead: None,
-            complaints: Vec::new(),
-        };
+        let mut round =
+            Round { cosignatures: Vec::new(), quorum: false, ahead: None, complaints: Vec::new() };
         for target in &self.targets {
             let Ok(known) = target.known.clone().try_lock_owned() else {
                 round.complaints.push(format!("{}: it is still busy", target.name));
