@@ -221,8 +221,8 @@ async fn stop_stops() {
 async fn a_witness_that_knows_more_of_this_log_stops_it() {
     let pair = Pair::new().await;
     let log = pair.start("any", WithoutQuorum::Publish).await.unwrap();
+    let old = pair.house.over(pair.house.store.copy());
     let mut proposals = Proposals::new();
-    let old = pair.house.over(pair.house.store.reopen());
     for _ in 0..3 {
         create(&log, &proposals.next_json()).await.unwrap();
     }
