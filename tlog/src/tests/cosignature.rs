@@ -98,6 +98,8 @@ fn lines_of_other_keys_forms_and_lengths_are_refused() {
     assert_eq!(log.verify(&checkpoint, &lines[1]), Err(OtherKey));
     let renamed = NoteSignature { name: "witness.example/w2".into(), ..lines[1].clone() };
     assert_eq!(witness.verify(&checkpoint, &renamed), Err(OtherKey));
+    let renamed = NoteSignature { name: "example.com".into(), ..lines[0].clone() };
+    assert_eq!(log.verify(&checkpoint, &renamed), Err(OtherKey));
     assert_eq!(log.verify_cosignature(&checkpoint, &lines[0]), Err(NotACosigner));
     assert_eq!(log.cosignature(time(1), &[0; 64]), Err(NotACosigner));
     assert_eq!(log.cosigned_message(time(1), &checkpoint), Err(NotACosigner));
@@ -105,6 +107,8 @@ fn lines_of_other_keys_forms_and_lengths_are_refused() {
         let raw = &line.signature[8..];
         let timestamp = key.verify_cosignature(&checkpoint, line).unwrap();
         assert_eq!(key.cosignature(timestamp, raw).unwrap(), *line);
+        let longer = [raw, &[0]].concat();
+        assert_eq!(key.cosignature(timestamp, &longer), Err(Length { bytes: longer.len() }));
         let bytes = raw.len() - 1;
         assert_eq!(key.cosignature(timestamp, &raw[1..]), Err(Length { bytes }));
         for signature in [
