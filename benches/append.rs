@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use cairn::admission::{Policy, Proposal};
-use cairn::log::{Log, Shard};
+use cairn::log::{Api, Log, Rules};
 use cairn::publisher::signer::{FileSigner, KeyKind, Signer};
-use cairn::publisher::{Publisher, SigningCore};
+use cairn::publisher::{Publisher, Setup, SigningCore};
 use cairn::reader::Reader;
 use cairn::sequencer::Sequencer;
+use cairn::shard::Shard;
 use cairn::telemetry::Metrics;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use storage::memory::MemoryStore;
@@ -28,18 +29,21 @@ async fn log_over(store: &dyn Store) -> Log {
     let record = LogRecord {
         tree_id,
         name: "v1".into(),
+        api: "v1".into(),
         origin: tlog::v1_origin("log.example", 1),
         public_key: signer.public_key().to_vec(),
         created: 0,
     };
-    let store = store.create_log(record).await.unwrap();
-    let (core, metrics) =
-        (SigningCore::rekor_v1(Arc::new(signer), "log.example", 1), Metrics::new());
+    let store = store.create_log(record.clone()).await.unwrap();
+    let core = Arc::new(SigningCore::rekor_v1(Arc::new(signer), "log.example", 1));
+    let metrics = Metrics::new().log("v1");
     let (sequencer, heads) =
         Sequencer::start(store.clone(), RightEdge::empty(), || 1_700_000_000, metrics.clone());
-    let publisher = Publisher::start(Arc::new(core), store.clone(), None, heads, metrics).await;
-    let active = Shard::new(tree_id, Reader::new(store), publisher.unwrap());
-    Log::new(Policy::default(), sequencer, Vec::new(), active)
+    let setup = Setup::new(core, store.clone(), || 1_700_000_000, metrics);
+    let publisher = Publisher::start(setup, heads).await.unwrap();
+    let active = Shard::new(record, Reader::new(store), publisher);
+    let rules = Rules::new("v1", Api::V1, Policy::default());
+    Log::new(rules, sequencer, Vec::new(), active)
 }
 
 fn append_on(c: &mut Criterion, engine: &str, store: &dyn Store) {
@@ -59,7 +63,10 @@ fn append_on(c: &mut Criterion, engine: &str, store: &dyn Store) {
                 runtime.block_on(async {
                     let writers = batch.into_iter().map(|proposal| {
                         let log = log.clone();
-                        tokio::spawn(async move { log.create_entry(proposal).await.unwrap() })
+                        tokio::spawn(async move {
+                            let entry = log.create_entry(proposal).await.unwrap();
+                            log.promise(entry).unwrap()
+                        })
                     });
                     for writer in writers.collect::<Vec<_>>() {
                         writer.await.unwrap();

@@ -25,7 +25,7 @@ fn signing(c: &mut Criterion) {
             group.throughput(Throughput::Elements(batch as u64));
             group.bench_function(BenchmarkId::from_parameter(batch), |b| {
                 b.iter(|| {
-                    black_box(core.checkpoint(growth.head()).unwrap());
+                    black_box(core.checkpoint(growth.head(), 1_700_000_000).unwrap());
                     for (n, body) in bodies.iter().enumerate() {
                         let index = LogIndex(n as u64);
                         black_box(growth.inclusion_proof(index));

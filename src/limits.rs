@@ -18,7 +18,7 @@ pub const BATCH_BYTES_MAX: usize = 16 << 20;
 pub const LEAF_BYTES_MAX: usize = 4 << 20;
 
 /// Integrated heads that may wait for the publisher.
-pub const UNPUBLISHED_HEADS_MAX: usize = 16;
+pub const UNPUBLISHED_HEADS_MAX: usize = 1024;
 
 /// Published checkpoints that are kept at hand for writers that wake up late.
 pub const RECENT_CHECKPOINTS_MAX: usize = 64;

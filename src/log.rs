@@ -1,58 +1,75 @@
-//! The hall: one Rekor v1 log, its whole write path on one screen, and its reads. Start here.
+//! The hall: one log, its whole write path on one screen, and its reads. Start here.
 //!
 //! Only the hall calls the rooms; the rooms do not know each other.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use storage::TreeId;
-use tlog::{ConsistencyProof, LeafHash, LogIndex, RootHash, TreeHead, TreeSize};
+use tlog::{ConsistencyProof, LeafHash, LogIndex, RootHash, TreeSize};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::admission::{self, AdmittedEntry, Policy, Proposal, Rejection};
 use crate::limits::{ADMIT_INLINE_BYTES_MAX, PUBLISH_WAIT_MAX};
-use crate::publisher::Publisher;
-use crate::publisher::signer::public_key_pem;
-use crate::reader::{ReadError, Reader, View};
-use crate::sequencer::{Placement, Sequencer};
+use crate::publisher::Published;
+use crate::publisher::signer::{SignError, public_key_pem};
+use crate::quota::Quota;
+use crate::reader::{ReadError, View};
+use crate::sequencer::{Placement, Sequencer, WhenFull};
+use crate::shard::Shard;
 use crate::shards::{EntryId, ShardMap, VirtualIndex};
 
 pub use crate::answers::{
-    CreateEntryError, GetEntryError, Health, LogInfo, LoggedEntry, ProofRequestError, ShardInfo,
+    Api, Appended, CreateEntryError, Duplicates, Health, LogInfo, LoggedEntry, PromisedEntry,
+    ProofRequestError, Rules, ShardInfo,
 };
 
 /// A log: its shards, and the rooms that write to the active one.
 pub struct Log {
+    name: String,
+    api: Api,
     policy: Arc<Policy>,
+    duplicates: Duplicates,
+    quota: Quota,
+    frozen: bool,
     sequencer: Sequencer,
     shards: Vec<Shard>, // frozen ones first; the last one is active
     map: ShardMap,
 }
 
-/// One tree of the log: how it is read and under whose key.
-pub struct Shard {
-    tree_id: TreeId,
-    reader: Reader,
-    publisher: Publisher,
-}
-
-impl Shard {
-    /// The shard behind these rooms.
-    pub fn new(tree_id: TreeId, reader: Reader, publisher: Publisher) -> Self {
-        Self { tree_id, reader, publisher }
-    }
-}
-
 impl Log {
     /// A log with an active shard behind frozen ones, oldest first.
-    pub fn new(policy: Policy, sequencer: Sequencer, frozen: Vec<Shard>, active: Shard) -> Self {
+    pub fn new(rules: Rules, sequencer: Sequencer, frozen: Vec<Shard>, active: Shard) -> Self {
         let map = ShardMap::new(frozen.iter().map(|shard| shard.head().size).collect());
         let mut shards = frozen;
         shards.push(active);
-        Self { policy: Arc::new(policy), sequencer, shards, map }
+        let Rules { name, api, policy, duplicates, quota, frozen } = rules;
+        let policy = Arc::new(policy);
+        Self { name, api, policy, duplicates, quota, frozen, sequencer, shards, map }
     }
 
-    /// The whole write path: admit, integrate, wait until it is published, prove, promise.
+    /// Its name in the configuration.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it speaks.
+    pub fn api(&self) -> Api {
+        self.api
+    }
+
+    /// Whether it takes no entries any more.
+    pub fn frozen(&self) -> bool {
+        self.frozen
+    }
+
+    /// Its trees: frozen ones first, the last one is active.
+    pub fn shards(&self) -> &[Shard] {
+        &self.shards
+    }
+
+    /// The whole write path: admit, integrate, wait until it is published, prove.
     ///
     /// When it returns, the entry is durable and visible. Dropping the future does not undo it.
     ///
@@ -62,49 +79,108 @@ impl Log {
         let shard = self.active();
         let entry = self.admit(proposal).await?;
         let (leaf_hash, body) = (entry.leaf_hash(), entry.body().to_vec());
-        let id = EntryId { tree_id: shard.tree_id, leaf_hash };
+        let id = EntryId { tree_id: shard.tree_id(), leaf_hash };
 
-        let published = async {
-            let placed = match self.sequencer.add(entry).await? {
-                Placement::Integrated(placed) => placed,
-                Placement::Duplicate(index) => {
-                    // Answered only when the first copy can be read.
-                    shard.publisher.covering(TreeSize(index.0 + 1)).await?;
-                    return Err(CreateEntryError::Duplicate(id));
-                }
-            };
-            let checkpoint = shard.publisher.covering(placed.head().size).await?;
-            Ok((placed, checkpoint))
+        let (placement, checkpoint) = self.place(entry, WhenFull::Refuse).await?;
+        let placed = match placement {
+            Placement::Integrated(placed) => placed,
+            Placement::Duplicate(index) => return self.known_entry(id, index).await,
         };
-        let in_time = timeout(PUBLISH_WAIT_MAX, published).await;
-        let (placed, checkpoint) = in_time.map_err(|_| CreateEntryError::TimedOut)??;
-
         let proof = match placed.inclusion_proof() {
             Some(proof) if placed.head() == checkpoint.head => proof,
-            // This writer woke up so late that its own checkpoint is not at hand any more.
-            _ => shard.reader.at(checkpoint.head).inclusion_proof(placed.index).await?,
+            // The checkpoint covers later batches too, or this writer woke up so late that its own
+            // is not at hand any more.
+            _ => shard.at(checkpoint.head).inclusion_proof(placed.index).await?,
         };
-        let virtual_index = self.map.virtual_index(self.shards.len() - 1, placed.index);
-        let core = shard.publisher.core();
-        let integrated_time = placed.integrated_time;
-        let signed_entry_timestamp =
-            core.entry_timestamp(&body, integrated_time, LogIndex(virtual_index.0))?;
         Ok(LoggedEntry {
             id,
-            log_id: core.log_id(),
+            log_id: shard.log_id(),
             body,
-            integrated_time,
-            virtual_index,
+            integrated_time: placed.integrated_time,
+            virtual_index: self.map.virtual_index(self.shards.len() - 1, placed.index),
             proof,
             checkpoint,
-            signed_entry_timestamp,
             attestation: None,
         })
+    }
+
+    /// The write path of streams: as [`create_entry`](Self::create_entry), but it waits for room in
+    /// the queue, a known entry is a success, and proofs are for those who ask.
+    ///
+    /// # Errors
+    /// As [`CreateEntryError`] says.
+    pub async fn append(&self, proposal: Proposal) -> Result<Appended, CreateEntryError> {
+        let entry = self.admit(proposal).await?;
+        let leaf_hash = entry.leaf_hash();
+        let (placement, checkpoint) = self.place(entry, WhenFull::Wait).await?;
+        let (index, integrated_time, duplicate) = match placement {
+            Placement::Integrated(placed) => (placed.index, placed.integrated_time, false),
+            Placement::Duplicate(index) => {
+                let found = self.active().at(checkpoint.head).entry(index).await?;
+                (index, found.map_or(0, |entry| entry.integrated_time), true)
+            }
+        };
+        Ok(Appended { index, leaf_hash, integrated_time, duplicate, checkpoint })
+    }
+
+    /// From an admitted entry to a place that a published checkpoint covers.
+    async fn place(
+        &self,
+        entry: AdmittedEntry,
+        when_full: WhenFull,
+    ) -> Result<(Placement, Arc<Published>), CreateEntryError> {
+        let shard = self.active();
+        self.quota.take(shard.head().size, Instant::now())?;
+        let published = async {
+            let placement = self.sequencer.add(entry, when_full).await?;
+            let size = match &placement {
+                Placement::Integrated(placed) => placed.head().size,
+                // Answered only when the first copy can be read.
+                Placement::Duplicate(index) => TreeSize(index.0 + 1),
+            };
+            Ok((placement, shard.publisher.covering(size).await?))
+        };
+        let in_time = timeout(PUBLISH_WAIT_MAX, published).await;
+        in_time.map_err(|_| CreateEntryError::TimedOut)?
+    }
+
+    /// The answer to a writer whose entry is there already.
+    async fn known_entry(
+        &self,
+        id: EntryId,
+        index: LogIndex,
+    ) -> Result<LoggedEntry, CreateEntryError> {
+        let conflict = CreateEntryError::Duplicate { id, index };
+        match self.duplicates {
+            Duplicates::Conflict => Err(conflict),
+            Duplicates::ReturnExisting => {
+                let found = self.logged_entry(self.shards.len() - 1, index).await?;
+                let found = found.map(|entry| LoggedEntry { attestation: None, ..entry });
+                found.ok_or(conflict)
+            }
+        }
+    }
+
+    /// The log's promise for an entry: its SET, which only v1 clients know.
+    ///
+    /// # Errors
+    /// [`SignError`] when the key does not sign.
+    pub fn promise(&self, entry: LoggedEntry) -> Result<PromisedEntry, SignError> {
+        let shard = self.shard(Some(entry.id.tree_id)).unwrap_or(self.active());
+        let signed_entry_timestamp = shard.publisher.core().entry_timestamp(
+            &entry.body,
+            entry.integrated_time,
+            LogIndex(entry.virtual_index.0),
+        )?;
+        Ok(PromisedEntry { entry, signed_entry_timestamp })
     }
 
     /// Small proposals are judged where they are: a worker of the runtime for each core is the
     /// pool. Large ones would hold up the connections that share the worker.
     async fn admit(&self, proposal: Proposal) -> Result<AdmittedEntry, CreateEntryError> {
+        if self.frozen {
+            return Err(CreateEntryError::Frozen);
+        }
         if proposal.text_bytes() <= ADMIT_INLINE_BYTES_MAX {
             return Ok(admission::admit(&proposal, &self.policy)?);
         }
@@ -118,14 +194,14 @@ impl Log {
     pub async fn entry_by_index(
         &self,
         index: VirtualIndex,
-    ) -> Result<Option<LoggedEntry>, GetEntryError> {
+    ) -> Result<Option<LoggedEntry>, ReadError> {
         let (shard, index) = self.map.resolve(index);
         self.logged_entry(shard, index).await
     }
 
     /// The entry of this name; `None` when its tree does not hold it, or is none of ours.
-    pub async fn entry_by_id(&self, id: &EntryId) -> Result<Option<LoggedEntry>, GetEntryError> {
-        let Some(shard) = self.shards.iter().position(|shard| shard.tree_id == id.tree_id) else {
+    pub async fn entry_by_id(&self, id: &EntryId) -> Result<Option<LoggedEntry>, ReadError> {
+        let Some(shard) = self.shards.iter().position(|shard| shard.tree_id() == id.tree_id) else {
             return Ok(None);
         };
         self.entry_of_shard(shard, id.leaf_hash).await
@@ -133,7 +209,7 @@ impl Log {
 
     /// The entries with this leaf hash: the active shard's first, then the frozen ones', oldest
     /// first.
-    pub async fn entries_by_leaf(&self, leaf: LeafHash) -> Result<Vec<LoggedEntry>, GetEntryError> {
+    pub async fn entries_by_leaf(&self, leaf: LeafHash) -> Result<Vec<LoggedEntry>, ReadError> {
         let active = self.shards.len() - 1;
         let mut found = Vec::new();
         for shard in std::iter::once(active).chain(0..active) {
@@ -154,7 +230,7 @@ impl Log {
             let view = shard.view();
             for index in view.search(index_key).await? {
                 if let Some(leaf_hash) = view.leaf_hash(index).await? {
-                    found.push(EntryId { tree_id: shard.tree_id, leaf_hash });
+                    found.push(EntryId { tree_id: shard.tree_id(), leaf_hash });
                 }
             }
         }
@@ -164,7 +240,7 @@ impl Log {
     /// The newest published checkpoint of every shard.
     pub fn info(&self) -> LogInfo {
         let info = |shard: &Shard| ShardInfo {
-            tree_id: shard.tree_id,
+            tree_id: shard.tree_id(),
             checkpoint: shard.publisher.newest(),
         };
         let (_, frozen) = self.split();
@@ -197,7 +273,7 @@ impl Log {
         if last > head.size.0 {
             return Err(ProofRequestError::BeyondTree { requested: last, size: head.size.0 });
         }
-        let view = shard.reader.at(head);
+        let view = shard.at(head);
         let proof = view.consistency_proof(TreeSize(first), TreeSize(last)).await?;
         Ok((proof, head.root))
     }
@@ -206,6 +282,7 @@ impl Log {
     pub fn health(&self) -> Health {
         let shard = self.active();
         Health {
+            name: self.name.clone(),
             head: shard.head(),
             not_writing: self.sequencer.stopped(),
             not_publishing: shard.publisher.stopped(),
@@ -216,7 +293,7 @@ impl Log {
         &self,
         shard: usize,
         leaf: LeafHash,
-    ) -> Result<Option<LoggedEntry>, GetEntryError> {
+    ) -> Result<Option<LoggedEntry>, ReadError> {
         let Some(index) = self.shards[shard].view().index_of(leaf).await? else { return Ok(None) };
         self.logged_entry(shard, index).await
     }
@@ -225,33 +302,29 @@ impl Log {
         &self,
         number: usize,
         index: LogIndex,
-    ) -> Result<Option<LoggedEntry>, GetEntryError> {
+    ) -> Result<Option<LoggedEntry>, ReadError> {
         let shard = &self.shards[number];
         let checkpoint = shard.publisher.newest();
-        let view = shard.reader.at(checkpoint.head);
+        let view = shard.at(checkpoint.head);
         let Some(entry) = view.entry(index).await? else { return Ok(None) };
         let leaf_hash = tlog::hash_leaf(&entry.body);
-        let id = EntryId { tree_id: shard.tree_id, leaf_hash };
+        let id = EntryId { tree_id: shard.tree_id(), leaf_hash };
         let proof = view.inclusion_proof(index).await?;
         let attestation = attestation_of(&view, &entry.body, leaf_hash).await?;
-        let virtual_index = self.map.virtual_index(number, index);
-        let core = shard.publisher.core();
-        let signed_entry_timestamp =
-            core.entry_timestamp(&entry.body, entry.integrated_time, LogIndex(virtual_index.0))?;
         Ok(Some(LoggedEntry {
             id,
-            log_id: core.log_id(),
+            log_id: shard.log_id(),
             body: entry.body,
             integrated_time: entry.integrated_time,
-            virtual_index,
+            virtual_index: self.map.virtual_index(number, index),
             proof,
             checkpoint,
-            signed_entry_timestamp,
             attestation,
         }))
     }
 
-    fn active(&self) -> &Shard {
+    /// The tree that grows.
+    pub fn active(&self) -> &Shard {
         self.split().0
     }
 
@@ -263,18 +336,8 @@ impl Log {
     fn shard(&self, tree_id: Option<TreeId>) -> Option<&Shard> {
         match tree_id {
             None => Some(self.active()),
-            Some(id) => self.shards.iter().find(|shard| shard.tree_id == id),
+            Some(id) => self.shards.iter().find(|shard| shard.tree_id() == id),
         }
-    }
-}
-
-impl Shard {
-    fn head(&self) -> TreeHead {
-        self.publisher.newest().head
-    }
-
-    fn view(&self) -> View<'_> {
-        self.reader.at(self.head())
     }
 }
 

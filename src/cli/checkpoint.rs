@@ -8,13 +8,14 @@ use serde::Deserialize;
 use tlog::{Checkpoint, KeyId, Note, SignedCheckpoint, Verifier};
 use ureq::tls::{RootCerts, TlsConfig};
 
-use super::data_dir::open_read_only;
+use super::data_dir::{open_read_only, pick};
 use super::{Configured, Failure, Output};
 use crate::publisher::signer::public_key_der;
 
 const EXAMPLES: &str = "\
 Examples:
-  cairn checkpoint                         of the log in ./cairn-data, also while it is served
+  cairn checkpoint                         of the v1 log in ./cairn-data, also while it is served
+  cairn checkpoint --log v2                of the v2 log
   cairn checkpoint --url http://127.0.0.1:3000 --public-key cairn-data/v1.pub
   cairn checkpoint --url https://rekor.example.com --output json
 
@@ -27,7 +28,11 @@ const ANSWER_BYTES_MAX: u64 = 1 << 20;
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Base URL of a Rekor v1 log
+    /// Which log: `v1`, `v2`, or another name of ours
+    #[arg(long, value_name = "NAME", default_value = "v1")]
+    log: String,
+
+    /// Base URL of a remote server, which is asked for its v1 log or, with `--log v2`, its v2 log
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 
@@ -61,8 +66,8 @@ struct LogAnswer {
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     let (note, verified) = match &args.url {
-        Some(url) => remote(url, args.public_key.as_deref())?,
-        None => (ours(args.configured)?, true),
+        Some(url) => remote(url, &args.log, args.public_key.as_deref())?,
+        None => (ours(args.configured, &args.log)?, true),
     };
     if !verified {
         eprintln!("cairn: the signature was not verified: name the log's key with --public-key");
@@ -85,28 +90,43 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn ours(configured: Configured) -> Result<String, Failure> {
+async fn ours(configured: Configured, name: &str) -> Result<String, Failure> {
     let settings = configured.resolve()?;
-    let folder = open_read_only(&settings).await?;
-    let published = folder.log.checkpoint().await?;
+    let log = pick(&settings, open_read_only(&settings).await?, name)?;
+    let published = log.store.checkpoint().await?;
     let note = published.ok_or_else(|| NothingPublished(settings.data_dir()))?.note;
-    verify(&note, &folder.record.public_key, &folder.record.origin)?;
+    let verifier = Verifier::from_spki(&log.record.public_key)?;
+    SignedCheckpoint::open(&note, &log.record.origin, &verifier, log.key_id(&verifier))?;
     Ok(note)
 }
 
-fn remote(url: &str, public_key: Option<&Path>) -> Result<(String, bool), Failure> {
-    let agent = agent();
-    let url = format!("{}/api/v1/log", url.trim_end_matches('/'));
-    let body = agent.get(&url).call().map_err(|error| format!("{url}: {error}"))?;
-    let body = body.into_body().into_with_config().limit(ANSWER_BYTES_MAX).read_to_string()?;
-    let answer: LogAnswer = serde_json::from_str(&body)
-        .map_err(|error| format!("{url} is not a Rekor v1 log: {error}"))?;
-    let note = answer.signed_tree_head;
+fn remote(url: &str, log: &str, public_key: Option<&Path>) -> Result<(String, bool), Failure> {
+    let url = url.trim_end_matches('/');
+    let note = match log {
+        "v1" => {
+            let url = format!("{url}/api/v1/log");
+            let answer: LogAnswer = serde_json::from_str(&fetch(&url)?)
+                .map_err(|error| format!("{url} is not a Rekor v1 log: {error}"))?;
+            answer.signed_tree_head
+        }
+        "v2" => fetch(&format!("{url}/checkpoint"))?,
+        other => return Err(format!("a remote log is v1 or v2, not {other:?}").into()),
+    };
     let Some(path) = public_key else { return Ok((note, false)) };
     let der = public_key_der(&std::fs::read(path)?).ok_or_else(|| NoPublicKey(path.into()))?;
-    let origin = Checkpoint::parse_text(&Note::parse(&note)?.text)?.origin;
-    verify(&note, &der, &origin)?;
+    let verifier = Verifier::from_spki(&der)?;
+    let checkpoint = Checkpoint::parse_text(&Note::parse(&note)?.text)?;
+    let key_id = match log {
+        "v1" => KeyId::rekor_v1(&der),
+        _ => verifier.key_id(checkpoint.key_name()),
+    };
+    SignedCheckpoint::open(&note, &checkpoint.origin, &verifier, key_id)?;
     Ok((note, true))
+}
+
+fn fetch(url: &str) -> Result<String, Failure> {
+    let answer = agent().get(url).call().map_err(|error| format!("{url}: {error}"))?;
+    Ok(answer.into_body().into_with_config().limit(ANSWER_BYTES_MAX).read_to_string()?)
 }
 
 /// An HTTP client that trusts the machine's certificate authorities.
@@ -117,10 +137,4 @@ fn agent() -> ureq::Agent {
         .root_certs(RootCerts::PlatformVerifier)
         .build();
     ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).tls_config(tls).build().new_agent()
-}
-
-fn verify(note: &str, spki: &[u8], origin: &str) -> Result<(), Failure> {
-    let verifier = Verifier::from_spki(spki)?;
-    SignedCheckpoint::open(note, origin, &verifier, KeyId::rekor_v1(spki))?;
-    Ok(())
 }

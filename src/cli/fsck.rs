@@ -2,16 +2,16 @@
 
 use std::io::{IsTerminal, Write, stderr};
 
-use tlog::{KeyId, Verifier};
+use tlog::Verifier;
 
-use super::data_dir::{DataDir, open_read_only};
+use super::data_dir::{FolderLog, open_read_only, pick};
 use super::{Configured, Failure, Output};
 use crate::fsck::{Report, examine};
 use crate::recovery::Identity;
 
 const EXAMPLES: &str = "\
 Examples:
-  cairn fsck                               the log in ./cairn-data
+  cairn fsck                               the logs in ./cairn-data
   cairn fsck --data-dir /var/lib/cairn --output json
 
 It reads only, and works while a server has the folder open: it then sees the log as it was when it
@@ -20,6 +20,10 @@ began. Exit code 0: all is as it should be; 1: something differs, or could not b
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
+    /// Only the log of this name
+    #[arg(long, value_name = "NAME")]
+    log: Option<String>,
+
     #[command(flatten)]
     configured: Configured,
 
@@ -28,29 +32,37 @@ pub(super) struct Args {
     output: Output,
 }
 
-/// The log is not as it should be.
+/// A log is not as it should be.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} differences: the log is damaged")]
 struct Damaged(u64);
 
 #[tokio::main(flavor = "current_thread")]
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
-    let folder = open_read_only(&args.configured.resolve()?).await?;
-    let verifier = Verifier::from_spki(&folder.record.public_key)?;
-    let identity = Identity {
-        origin: &folder.record.origin,
-        verifier: &verifier,
-        key_id: KeyId::rekor_v1(&folder.record.public_key),
-    };
-    let report = examine(&*folder.log, &identity, &mut progress()).await?;
-    match args.output {
-        Output::Text => print_text(&folder, &report),
-        Output::Json => print_json(&folder, &report),
+    let settings = args.configured.resolve()?;
+    let mut logs = open_read_only(&settings).await?;
+    if let Some(name) = &args.log {
+        logs = vec![pick(&settings, logs, name)?];
     }
-    if report.differences > 0 { Err(Damaged(report.differences).into()) } else { Ok(()) }
+    let (mut differences, mut reports) = (0, Vec::new());
+    for log in &logs {
+        let verifier = Verifier::from_spki(&log.record.public_key)?;
+        let key_id = log.key_id(&verifier);
+        let identity = Identity { origin: &log.record.origin, verifier: &verifier, key_id };
+        let report = examine(&*log.store, &identity, &mut progress(&log.record.name)).await?;
+        differences += report.differences;
+        match args.output {
+            Output::Text => print_text(log, &report),
+            Output::Json => reports.push(as_json(log, &report)),
+        }
+    }
+    if args.output == Output::Json {
+        println!("{}", serde_json::json!({ "logs": reports, "ok": differences == 0 }));
+    }
+    if differences > 0 { Err(Damaged(differences).into()) } else { Ok(()) }
 }
 
-fn progress() -> impl FnMut(u64, u64) + Send {
+fn progress(name: &str) -> impl FnMut(u64, u64) + Send {
     let terminal = stderr().is_terminal();
     let mut shown = 0;
     move |done, all| {
@@ -58,13 +70,14 @@ fn progress() -> impl FnMut(u64, u64) + Send {
         if terminal && percent != shown {
             shown = percent;
             let end = if done == all { "\n" } else { "" };
-            let _unseen = write!(stderr(), "\rfsck: {percent} % of {all} entries{end}");
+            let _unseen = write!(stderr(), "\rfsck {name}: {percent} % of {all} entries{end}");
         }
     }
 }
 
-fn print_text(folder: &DataDir, report: &Report) {
-    println!("origin      {}", folder.record.origin);
+fn print_text(log: &FolderLog, report: &Report) {
+    println!("log         {}", log.record.name);
+    println!("origin      {}", log.record.origin);
     println!("entries     {}", report.head.size);
     println!("root        {} (stored)", report.head.root);
     println!("root        {} (recomputed from the entries)", report.computed.root);
@@ -79,9 +92,10 @@ fn print_text(folder: &DataDir, report: &Report) {
     println!("{}", if report.differences == 0 { "ok" } else { "DAMAGED" });
 }
 
-fn print_json(folder: &DataDir, report: &Report) {
-    let json = serde_json::json!({
-        "origin": folder.record.origin,
+fn as_json(log: &FolderLog, report: &Report) -> serde_json::Value {
+    serde_json::json!({
+        "name": log.record.name,
+        "origin": log.record.origin,
         "entries": report.head.size.0,
         "stored_root": report.head.root.to_string(),
         "computed_root": report.computed.root.to_string(),
@@ -90,6 +104,5 @@ fn print_json(folder: &DataDir, report: &Report) {
         "differences": report.differences,
         "described": report.described,
         "ok": report.differences == 0,
-    });
-    println!("{json}");
+    })
 }

@@ -1,25 +1,29 @@
 //! `cairn serve`: run the log. Wires the rooms together; nothing else sees more than one.
 
+use std::io::{Write as _, stdout};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tlog::{KeyId, Verifier};
+use tlog::Verifier;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::data_dir::{DataDir, open_or_create};
+use super::data_dir::{OwnedLog, open_or_create};
 use super::{Configured, Failure};
 use crate::admission::Policy;
 use crate::clock::unix_seconds;
-use crate::config::Settings;
-use crate::frontend::{self, App, FrontendSettings};
-use crate::log::{Log, Shard};
-use crate::publisher::signer::{Signer, public_key_pem};
-use crate::publisher::{HeadGuard, Publisher, SigningCore};
+use crate::config::{ApiSetting, DuplicatesSetting, LogConfig, Settings};
+use crate::frontend::{self, App, Door, FrontendSettings, Sites};
+use crate::log::{Api, Duplicates, Log, Rules};
+use crate::publisher::signer::public_key_pem;
+use crate::publisher::{self, HeadGuard, Publisher, SigningCore};
+use crate::quota::{self, Quota};
 use crate::reader::Reader;
 use crate::recovery::{Identity, recover};
 use crate::sequencer::Sequencer;
+use crate::shard::Shard;
 use crate::telemetry::{Metrics, init_logging};
 
 const EXAMPLES: &str = "\
@@ -54,7 +58,10 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let settings = args.configured.resolve()?;
     init_logging(&settings)?;
     let mut signals = Signals::install()?;
-    let policy = policy(&settings)?;
+    let configs = settings.logs()?;
+    for config in &configs {
+        rules(&settings, config)?; // what cannot be is said before anything is made
+    }
     let frontend_settings = FrontendSettings::from_settings(&settings)?;
 
     // Addresses first: a second server on the same machine fails before it touches the folder.
@@ -63,14 +70,27 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         Some(address) => Some(listen(address, "metrics-listen").await?),
         None => None,
     };
-    let (folder, signer) = open_or_create(&settings).await?;
+    let folder = open_or_create(&settings, &configs).await?;
     let metrics = Metrics::new();
-    let log = open_log(&settings, policy, &folder, signer, metrics.clone()).await?;
+    let made = folder.created;
+    let mut logs = Vec::new();
+    for (config, owned) in configs.iter().zip(folder.logs) {
+        logs.push(open_log(&settings, config, owned, &metrics).await?);
+    }
     let metrics_address = metrics_listener.as_ref().map(TcpListener::local_addr).transpose()?;
-    announce(&settings, &folder, &log, listener.local_addr()?, metrics_address);
+    let text = announcement(&settings, made, &logs, listener.local_addr()?, metrics_address);
+    // Whoever started the server may not be reading any more.
+    let _unread = stdout().write_all(text.as_bytes());
+    let doors = configs.iter().zip(logs).map(|(config, log)| Door {
+        host: config.host.clone(),
+        path_prefix: config.path_prefix.clone(),
+        public_url: config.set.public_url.clone(),
+        log,
+    });
+    let sites = Sites::new(doors.collect());
 
     let (stop, stopping) = watch::channel(false);
-    let app = Arc::new(App { log, metrics: metrics.clone(), settings: frontend_settings });
+    let app = Arc::new(App { sites, metrics: metrics.clone(), settings: frontend_settings });
     let api = tokio::spawn(frontend::serve(listener, app, stopped(stopping.clone())));
     let metrics = metrics_listener.map(|listener| {
         tokio::spawn(frontend::serve_metrics(listener, metrics, stopped(stopping)))
@@ -89,59 +109,106 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
 /// The rooms of one log, from the cellar up.
 async fn open_log(
     settings: &Settings,
-    policy: Policy,
-    folder: &DataDir,
-    signer: Arc<dyn Signer>,
-    metrics: Arc<Metrics>,
+    config: &LogConfig,
+    owned: OwnedLog,
+    metrics: &Metrics,
 ) -> Result<Arc<Log>, Failure> {
-    let tree_id = folder.record.tree_id;
-    let core = Arc::new(SigningCore::rekor_v1(signer, &folder.hostname, tree_id.get()));
-    let guard = settings.head_guard.clone().map(HeadGuard::new);
+    let OwnedLog { log: folder, signer } = owned;
+    let core = match folder.is_v1() {
+        true => SigningCore::rekor_v1(signer, folder.hostname(), folder.record.tree_id.get()),
+        false => SigningCore::rekor_v2(signer, folder.hostname())?,
+    };
+    let guard = settings.head_guard.as_ref().map(|path| HeadGuard::new(guard_of(path, config)));
     let guarded = guard.as_ref().map(HeadGuard::recall).transpose()?.flatten();
     let verifier = Verifier::from_spki(core.public_key())?;
-    let key_id = KeyId::rekor_v1(core.public_key());
-    let identity = Identity { origin: core.origin(), verifier: &verifier, key_id };
-    let edge = recover(&*folder.log, &identity, guarded.as_deref()).await?;
+    let identity = Identity { origin: core.origin(), verifier: &verifier, key_id: core.key_id() };
+    let recovered = recover(&*folder.store, &identity, guarded.as_deref()).await;
+    let edge = recovered.map_err(|error| format!("log {}: {error}", config.name))?;
 
-    let store = folder.log.clone();
+    let (store, metrics) = (folder.store, metrics.log(&config.name));
     let (sequencer, heads) = Sequencer::start(store.clone(), edge, unix_seconds, metrics.clone());
-    let publisher = Publisher::start(core, store.clone(), guard, heads, metrics).await?;
-    let active = Shard::new(tree_id, Reader::new(store), publisher);
-    Ok(Arc::new(Log::new(policy, sequencer, Vec::new(), active)))
+    let setup = publisher::Setup {
+        guard,
+        interval_min: config.checkpoint_interval(),
+        ..publisher::Setup::new(Arc::new(core), store.clone(), unix_seconds, metrics)
+    };
+    let publisher = Publisher::start(setup, heads).await;
+    let publisher = publisher.map_err(|error| format!("log {}: {error}", config.name))?;
+    let active = Shard::new(folder.record, Reader::new(store), publisher);
+    Ok(Arc::new(Log::new(rules(settings, config)?, sequencer, Vec::new(), active)))
 }
 
-fn policy(settings: &Settings) -> Result<Policy, Failure> {
+/// Each log has a guard file of its own; the v1 log's has the name that was set.
+fn guard_of(path: &Path, config: &LogConfig) -> PathBuf {
+    if config.name == "v1" {
+        return path.into();
+    }
+    let mut path = path.as_os_str().to_owned();
+    path.push(format!(".{}", config.name));
+    path.into()
+}
+
+fn rules(settings: &Settings, config: &LogConfig) -> Result<Rules, Failure> {
+    let set = &config.set;
     let attestation_bytes_max = settings.attestation_bytes_max();
     let mut policy = Policy { attestation_bytes_max, ..Policy::default() };
-    if let Some(kinds) = &settings.enabled_kinds {
+    if let Some(kinds) = &set.enabled_kinds {
         policy.enable_kinds(kinds)?;
     }
-    if let Some(algorithms) = &settings.client_signing_algorithms {
+    if let Some(algorithms) = &set.client_signing_algorithms {
         policy.allow_algorithms(algorithms)?;
     }
-    Ok(policy)
+    Ok(Rules {
+        name: config.name.clone(),
+        api: match config.api {
+            ApiSetting::V1 => Api::V1,
+            ApiSetting::V2 => Api::V2,
+            ApiSetting::Raw => Api::Raw,
+        },
+        policy,
+        duplicates: match set.duplicates {
+            None | Some(DuplicatesSetting::Conflict) => Duplicates::Conflict,
+            Some(DuplicatesSetting::ReturnExisting) => Duplicates::ReturnExisting,
+        },
+        quota: Quota::new(quota::Limits {
+            per_second: set.quota_entries_per_second,
+            burst: set.quota_burst,
+            entries_max: set.quota_entries_max,
+        }),
+        frozen: set.read_only.unwrap_or(false),
+    })
 }
 
-/// What an operator needs to know of a log that has started, on standard output.
-fn announce(
+/// What an operator needs to know of a server that has started.
+fn announcement(
     settings: &Settings,
-    folder: &DataDir,
-    log: &Log,
+    made: bool,
+    logs: &[Arc<Log>],
     api: SocketAddr,
     metrics: Option<SocketAddr>,
-) {
-    let record = &folder.record;
-    let made = if folder.created { "made a new log in" } else { "opened the log in" };
-    println!("cairn {}: {made} {}", env!("CARGO_PKG_VERSION"), settings.data_dir().display());
-    println!("  API         http://{api}");
+) -> String {
+    let made = if made { "made a new log in" } else { "opened the log in" };
+    let (version, folder) = (env!("CARGO_PKG_VERSION"), settings.data_dir());
+    let mut text = format!("cairn {version}: {made} {}\n", folder.display());
+    text.push_str(&format!("  API         http://{api}\n"));
     if let Some(address) = metrics {
-        println!("  metrics     http://{address}/metrics");
+        text.push_str(&format!("  metrics     http://{address}/metrics\n"));
     }
-    println!("  origin      {}", record.origin);
-    println!("  tree ID     {}", record.tree_id);
-    println!("  log ID      {}", hex::encode(tlog::hash::sha256(&record.public_key)));
-    println!("  entries     {}", log.health().head.size);
-    print!("{}", public_key_pem(&record.public_key));
+    for log in logs {
+        let shard = log.active();
+        let record = shard.record();
+        text.push_str(&format!("log {} (API {})\n", log.name(), log.api()));
+        for (label, value) in [
+            ("origin", record.origin.clone()),
+            ("tree ID", record.tree_id.to_string()),
+            ("log ID", hex::encode(shard.log_id())),
+            ("entries", log.health().head.size.to_string()),
+        ] {
+            text.push_str(&format!("  {label:<11} {value}\n"));
+        }
+        text.push_str(&public_key_pem(&record.public_key));
+    }
+    text
 }
 
 async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, ListenError> {

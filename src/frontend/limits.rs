@@ -40,6 +40,15 @@ pub(super) const REFUSALS_MAX: usize = 256;
 /// Bytes of a request line and its headers, as in Rekor.
 pub(super) const HEADER_BYTES_MAX: usize = 1_000_000;
 
+/// Requests at a time on one HTTP/2 connection.
+pub(super) const HTTP2_STREAMS_MAX: u32 = 1024;
+
+/// Bytes of the headers of one HTTP/2 request.
+pub(super) const HTTP2_HEADER_BYTES_MAX: u32 = 64 << 10;
+
+/// How often a silent HTTP/2 client is asked whether it is there; no answer ends the connection.
+pub(super) const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
+
 /// Time without progress after which a client that does not read is given up.
 pub(super) const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
 

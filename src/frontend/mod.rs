@@ -8,8 +8,10 @@ mod limits;
 mod observe;
 mod rekor_v1;
 mod reply;
+mod reply_body;
 mod server;
 mod settings;
+mod sites;
 mod status;
 mod stream;
 
@@ -22,22 +24,24 @@ use hyper::{Request, StatusCode};
 use tokio::net::TcpListener;
 
 use crate::clock::random_tree_id;
-use crate::log::Log;
+use crate::log::{Api, Health};
 use crate::telemetry::{METRICS_TEXT, Metrics};
 
 use body::{Body, BodyBudget};
 use health::Probe;
 use observe::{Observed, RequestIds, unless_panicked};
 use server::Reply;
+use sites::Site;
 use status::Problem;
 
 pub use limits::Limits;
 pub use settings::{FrontendSettings, FrontendSettingsError};
+pub use sites::{Door, Sites};
 
 /// What the front doors need.
 pub struct App {
-    /// Where entries go, and where they are read.
-    pub log: Arc<Log>,
+    /// The logs: where entries go, and where they are read.
+    pub sites: Sites,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
     /// How the doors are set.
@@ -100,23 +104,34 @@ impl Place {
 
 impl Doors {
     async fn enter(self: Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Reply {
-        let (parts, mut body) = self.budget.split(request);
+        let (mut parts, mut body) = self.budget.split(request);
+        let site = self.app.sites.enter(&mut parts);
         let place = Place::find(&parts);
         let request_id = self.ids.of(&parts.headers, &self.app.settings.request_id_header);
         let metrics = &self.app.metrics;
         let observed = Observed::new(metrics, place.template(), &parts, peer, request_id);
-        let mut reply = unless_panicked(self.lead(&place, &parts, &mut body)).await;
+        let mut reply = unless_panicked(self.lead(site, &place, &parts, &mut body)).await;
         observed.answered(body.received, &mut reply);
         body.discard();
         reply
     }
 
-    async fn lead(&self, place: &Place, parts: &Parts, body: &mut Body) -> Reply {
+    async fn lead(
+        &self,
+        site: Option<&Site>,
+        place: &Place,
+        parts: &Parts,
+        body: &mut Body,
+    ) -> Reply {
+        let log = |api| site.and_then(|site| site.log(api));
         match place {
             Place::Health(probe) => {
-                probe.answer(&parts.method, parts.uri.query(), &self.app.log.health())
+                let health: Vec<Health> = self.app.sites.all().map(|log| log.health()).collect();
+                probe.answer(&parts.method, parts.uri.query(), &health)
             }
-            Place::RekorV1(target) => rekor_v1::answer(&self.app, target, parts, body).await,
+            Place::RekorV1(target) => {
+                rekor_v1::answer(&self.app, log(Api::V1), target, parts, body).await
+            }
         }
     }
 }

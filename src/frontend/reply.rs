@@ -4,10 +4,11 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use http_body_util::Full;
+
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 
+use super::reply_body::ReplyBody;
 use super::server::Reply;
 
 /// How JSON is written; both are compact.
@@ -21,7 +22,7 @@ pub(crate) enum Style {
 
 /// An answer without a body.
 pub(crate) fn empty(status: StatusCode) -> Reply {
-    let mut reply = Response::new(Full::default());
+    let mut reply = Response::new(ReplyBody::whole(Bytes::new()));
     *reply.status_mut() = status;
     reply
 }
@@ -37,7 +38,7 @@ pub(crate) fn typed(
     content_type: &'static str,
     text: impl Into<Bytes>,
 ) -> Reply {
-    let mut reply = Response::new(Full::new(text.into()));
+    let mut reply = Response::new(ReplyBody::whole(text));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     reply

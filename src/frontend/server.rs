@@ -1,6 +1,9 @@
-//! The listener's loop: accepts connections up to a cap, serves HTTP/1.1 on each, stops gracefully.
+//! The listener's loop: accepts connections up to a cap, serves HTTP/1.1 or HTTP/2 on each, stops
+//! gracefully.
 //!
-//! What is served is the handler's business. TLS and HTTP/2 end in front of this.
+//! Which of the two a client speaks, its first bytes tell (RFC 9113 §3.3: HTTP/2 with prior
+//! knowledge, which is what gRPC clients speak). What is served is the handler's business. TLS ends
+//! in front of this.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -8,30 +11,38 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::limits::{HEADER_BYTES_MAX, Limits, REFUSALS_MAX, WRITE_STALL_MAX};
+use super::limits::{
+    HEADER_BYTES_MAX, HTTP2_HEADER_BYTES_MAX, HTTP2_PING_INTERVAL, HTTP2_STREAMS_MAX, Limits,
+    REFUSALS_MAX, WRITE_STALL_MAX,
+};
+use super::reply_body::ReplyBody;
 use super::stream::StallLimited;
 
 /// What goes back over the wire.
-pub(super) type Reply = Response<Full<Bytes>>;
+pub(super) type Reply = Response<ReplyBody>;
 
 /// How long the loop rests after the system gave no connection (too many open files, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long a refused client has to read why.
 const REFUSAL_LINGER: Duration = Duration::from_secs(1);
+
+/// How long a client that sends its first bytes one by one is left alone between two looks.
+const PEEK_PAUSE: Duration = Duration::from_millis(5);
+
+/// So often an HTTP/2 connection is seen at rest, in a row, before it counts as idle.
+const IDLE_RESTS: u32 = 10;
 
 const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n\
     Retry-After: 1\r\nConnection: close\r\nContent-Length: 59\r\n\r\n\
@@ -96,30 +107,92 @@ async fn connection<H, F>(
     stopping: watch::Receiver<bool>,
 ) where
     H: Fn(Request<Incoming>, SocketAddr) -> F,
-    F: Future<Output = Reply>,
+    F: Future<Output = Reply> + Send + 'static,
 {
     let _without_it_slower = stream.set_nodelay(true);
+    let Ok(Some(version)) = timeout(header_read_max, version_of(&stream)).await else {
+        return; // it has said nothing, or has gone
+    };
     let io = TokioIo::new(StallLimited::new(stream, WRITE_STALL_MAX));
+    let busy = Arc::new(());
     let service = service_fn(|request| {
-        let reply = handler(request, peer);
-        async move { Ok::<_, Infallible>(reply.await) }
+        let (reply, busy) = (handler(request, peer), busy.clone());
+        async move { Ok::<_, Infallible>(reply.await.map(|body| body.holding(busy))) }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(header_read_max) // of an idle connection, too
-        .max_buf_size(HEADER_BYTES_MAX)
-        .title_case_headers(true)
-        .serve_connection(io, service);
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopped(stopping) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let ended = match version {
+        Version::Http1 => {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(header_read_max) // of an idle connection, too
+                .max_buf_size(HEADER_BYTES_MAX)
+                .title_case_headers(true)
+                .serve_connection(io, service);
+            let mut connection = pin!(connection);
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stopped(stopping) => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            }
+        }
+        Version::Http2 => {
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .keep_alive_interval(HTTP2_PING_INTERVAL)
+                .max_concurrent_streams(HTTP2_STREAMS_MAX)
+                .max_header_list_size(HTTP2_HEADER_BYTES_MAX)
+                .adaptive_window(true)
+                .serve_connection(io, service);
+            let mut connection = pin!(connection);
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = either(stopped(stopping), idle(&busy, header_read_max)) => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            }
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "connection ended");
+    }
+}
+
+enum Version {
+    Http1,
+    Http2,
+}
+
+/// What the client's first bytes begin; they stay unread. `None` when it leaves before.
+async fn version_of(stream: &TcpStream) -> Option<Version> {
+    // `PRI * HTTP/2.0`: no method of HTTP/1.1 begins like this.
+    const BEGINNING: &[u8] = b"PRI ";
+    let mut bytes = [0; BEGINNING.len()];
+    loop {
+        match stream.peek(&mut bytes).await {
+            Ok(0) | Err(_) => return None,
+            Ok(n) if bytes[..n] != BEGINNING[..n] => return Some(Version::Http1),
+            Ok(n) if n == BEGINNING.len() => return Some(Version::Http2),
+            Ok(_) => sleep(PEEK_PAUSE).await, // a client that sends byte by byte
+        }
+    }
+}
+
+/// Waits until nothing has been asked for a while.
+async fn idle(busy: &Arc<()>, idle_max: Duration) {
+    let mut rests = 0;
+    while rests < IDLE_RESTS {
+        sleep(idle_max / IDLE_RESTS).await;
+        // Ours alone: no request holds it.
+        rests = if Arc::strong_count(busy) > 1 { 0 } else { rests + 1 };
+    }
+}
+
+async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    tokio::select! {
+        () = one => {}
+        () = other => {}
     }
 }
 

@@ -12,7 +12,9 @@ use super::rekor_v1::Operation;
 use super::reply::{Style, empty, json};
 use super::server::Reply;
 use crate::admission::{ParseError, Rejection};
-use crate::log::{CreateEntryError, GetEntryError, ProofRequestError};
+use crate::log::{CreateEntryError, ProofRequestError};
+use crate::publisher::signer::SignError;
+use crate::quota::OverQuota;
 use crate::reader::ReadError;
 
 /// Everything that a request can be told but success.
@@ -57,6 +59,10 @@ pub(crate) enum Problem {
     Duplicate(String, String),
     /// Entries wait for the sequencer, more than it takes.
     Pushback,
+    /// The log's quota is used up.
+    OverQuota(OverQuota),
+    /// The log takes no entries any more.
+    Frozen,
     /// The entry was not published in time.
     NotInTime,
     /// Something failed here: what the client is told, and what is logged.
@@ -146,6 +152,10 @@ impl Problem {
                 S::SERVICE_UNAVAILABLE,
                 "too many entries are waiting to be logged; retry later".into(),
             ),
+            Self::OverQuota(over) => (S::TOO_MANY_REQUESTS, over.to_string().into()),
+            Self::Frozen => {
+                (S::METHOD_NOT_ALLOWED, "the log is frozen; entries go to another one".into())
+            }
             Self::NotInTime => (
                 S::GATEWAY_TIMEOUT,
                 "the entry was not published in time; sending it again is safe".into(),
@@ -165,6 +175,8 @@ impl Problem {
             | Self::NoEntry
             | Self::Duplicate(..)
             | Self::Pushback
+            | Self::OverQuota(_)
+            | Self::Frozen
             | Self::NotInTime
             | Self::Failed(..)
             | Self::Disabled(_) => Style::Operation,
@@ -180,6 +192,9 @@ impl Problem {
             }
             Self::Duplicate(_, location) => {
                 HeaderValue::try_from(location).ok().map(|location| (LOCATION, location))
+            }
+            Self::OverQuota(OverQuota::Rate { retry_after_seconds }) => {
+                Some((RETRY_AFTER, HeaderValue::from(*retry_after_seconds)))
             }
             Self::Busy | Self::Pushback | Self::NotInTime => Some((RETRY_AFTER, RETRY_SECONDS)),
             Self::BodyTooLarge(_) | Self::BodyTooSlow | Self::BodyBroken(_) => {
@@ -224,15 +239,16 @@ impl Problem {
                 Self::Failed(CANONICALIZE_FAILED.into(), detail)
             }
             CreateEntryError::Rejected(why) => Self::Bad(format!("error processing entry: {why}")),
-            CreateEntryError::Duplicate(id) => {
+            CreateEntryError::Duplicate { id, .. } => {
                 let id = id.to_string();
                 let location = location(&id);
                 Self::Duplicate(id, location)
             }
             CreateEntryError::Pushback => Self::Pushback,
+            CreateEntryError::OverQuota(over) => Self::OverQuota(over),
+            CreateEntryError::Frozen => Self::Frozen,
             CreateEntryError::TimedOut => Self::NotInTime,
             CreateEntryError::Stopped(why) => Self::Failed(CREATE_FAILED.into(), why.to_string()),
-            CreateEntryError::Sign(error) => Self::Failed(SIGN_FAILED.into(), error.to_string()),
             CreateEntryError::Read(error) => Self::Failed(CREATE_FAILED.into(), error.to_string()),
         }
     }
@@ -251,12 +267,15 @@ impl From<ParseError> for Problem {
     }
 }
 
-impl From<GetEntryError> for Problem {
-    fn from(error: GetEntryError) -> Self {
-        match error {
-            GetEntryError::Read(error) => Self::read(&error),
-            GetEntryError::Sign(error) => Self::Failed(SIGN_FAILED.into(), error.to_string()),
-        }
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        Self::read(&error)
+    }
+}
+
+impl From<SignError> for Problem {
+    fn from(error: SignError) -> Self {
+        Self::Failed(SIGN_FAILED.into(), error.to_string())
     }
 }
 
@@ -298,7 +317,12 @@ mod tests {
         for (error, status, header, logged) in [
             (CreateEntryError::Rejected(input), 400, None, "error processing entry: bad"),
             (CreateEntryError::Rejected(internal), 500, None, "bug"),
-            (CreateEntryError::Duplicate(id), 409, Some("/x/00ab".into()), ""),
+            (
+                CreateEntryError::Duplicate { id, index: tlog::LogIndex(0) },
+                409,
+                Some("/x/00ab".into()),
+                "",
+            ),
             (CreateEntryError::Pushback, 503, full.clone(), "too many entries are waiting"),
             (CreateEntryError::TimedOut, 504, full, "the entry was not published in time"),
             (CreateEntryError::Stopped("disk full".into()), 500, None, "disk full"),

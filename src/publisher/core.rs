@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tlog::{Checkpoint, KeyId, LogIndex, Note, NoteSignature, TreeHead};
+use tlog::{Checkpoint, KeyError, KeyId, LogIndex, Note, NoteSignature, TreeHead, Verifier};
 
 use super::signer::{SignError, Signer};
 
@@ -15,8 +15,12 @@ use super::signer::{SignError, Signer};
 pub struct Published {
     /// What the checkpoint commits to.
     pub head: TreeHead,
-    /// The whole note, ending in a newline.
+    /// The whole note with the log's signature alone, ending in a newline: what API v1 shows.
     pub note: Arc<str>,
+    /// The same with the cosignatures of witnesses after it; without witnesses the same.
+    pub cosigned: Arc<str>,
+    /// When it was signed, seconds since 1970.
+    pub time: i64,
 }
 
 /// Signs for one log: it knows the log's key, its origin and the name on its signature lines.
@@ -30,14 +34,28 @@ pub struct SigningCore {
 }
 
 impl SigningCore {
+    /// The core of a log by the C2SP rules, as Rekor v2 is one: the host name is origin and
+    /// signature name, and the log ID is the whole hash whose first four bytes are the key hint.
+    ///
+    /// # Errors
+    /// [`KeyError`] for a key that no log can have.
+    pub fn rekor_v2(signer: Arc<dyn Signer>, hostname: &str) -> Result<Self, KeyError> {
+        let log_id = Verifier::from_spki(signer.public_key())?.note_key_hash(hostname);
+        Ok(Self::with(signer, hostname.into(), hostname.into(), log_id))
+    }
+
     /// The core of a Rekor v1 log: origin `<hostname> - <tree ID>`, signature name `<hostname>`,
     /// and the first four bytes of the log ID as key hint.
     pub fn rekor_v1(signer: Arc<dyn Signer>, hostname: &str, tree_id: i64) -> Self {
         let log_id = tlog::hash::sha256(signer.public_key());
-        let key_id = KeyId::rekor_v1(signer.public_key());
         let origin = tlog::v1_origin(hostname, tree_id);
-        let log_id_hex = hex::encode(log_id);
-        Self { signer, origin, name: hostname.into(), key_id, log_id, log_id_hex }
+        Self::with(signer, origin, hostname.into(), log_id)
+    }
+
+    fn with(signer: Arc<dyn Signer>, origin: String, name: String, log_id: [u8; 32]) -> Self {
+        let [a, b, c, d, ..] = log_id;
+        let (key_id, log_id_hex) = (KeyId([a, b, c, d]), hex::encode(log_id));
+        Self { signer, origin, name, key_id, log_id, log_id_hex }
     }
 
     /// The first line of the log's checkpoints.
@@ -45,7 +63,13 @@ impl SigningCore {
         &self.origin
     }
 
-    /// SHA-256 of the public key's SPKI DER.
+    /// The name on its signature lines.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The ID of the log's key: of a v1 log the SHA-256 of its SPKI DER, else what the key hint is
+    /// the start of ([`Verifier::note_key_hash`]).
     pub fn log_id(&self) -> [u8; 32] {
         self.log_id
     }
@@ -61,13 +85,14 @@ impl SigningCore {
     }
 
     /// Signs a head that is durable.
-    pub fn checkpoint(&self, head: TreeHead) -> Result<Published, SignError> {
+    pub fn checkpoint(&self, head: TreeHead, time: i64) -> Result<Published, SignError> {
         let checkpoint = Checkpoint { origin: self.origin.clone(), head, extensions: Vec::new() };
         let text = checkpoint.text();
         let signature = self.signer.sign(text.as_bytes())?;
         let signature = NoteSignature { name: self.name.clone(), key_id: self.key_id, signature };
         let note = Note { text, signatures: vec![signature] };
-        Ok(Published { head, note: note.to_string().into() })
+        let note: Arc<str> = note.to_string().into();
+        Ok(Published { head, cosigned: note.clone(), note, time })
     }
 
     /// Signs an entry's promise (SET): RFC 8785 JSON of body, integrated time, log ID and index.

@@ -10,13 +10,16 @@ pub mod signer;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use storage::{LogStore, StorageError, StoredCheckpoint};
 use tlog::{TreeHead, TreeSize};
 use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
 
+use crate::clock::UnixSeconds;
 use crate::limits::RECENT_CHECKPOINTS_MAX;
-use crate::telemetry::Metrics;
+use crate::telemetry::LogMetrics;
 
 pub use core::{Published, SigningCore};
 pub use guard::{GuardError, HeadGuard};
@@ -49,6 +52,34 @@ pub enum PublishError {
 #[error("the log has stopped publishing: {0}")]
 pub struct NotPublishing(pub Arc<str>);
 
+/// What a publisher works with.
+pub struct Setup {
+    /// The log's key, origin and name.
+    pub core: Arc<SigningCore>,
+    /// Where heads are read back, and checkpoints kept.
+    pub store: Arc<dyn LogStore>,
+    /// Who else remembers the newest checkpoint.
+    pub guard: Option<HeadGuard>,
+    /// Time from one checkpoint to the next, at least. Zero: one as soon as the log has grown.
+    pub interval_min: Duration,
+    /// The time.
+    pub now: UnixSeconds,
+    /// What is measured.
+    pub metrics: Arc<LogMetrics>,
+}
+
+impl Setup {
+    /// A publisher without guard and witnesses, that publishes as soon as the log has grown.
+    pub fn new(
+        core: Arc<SigningCore>,
+        store: Arc<dyn LogStore>,
+        now: UnixSeconds,
+        metrics: Arc<LogMetrics>,
+    ) -> Self {
+        Self { core, store, guard: None, interval_min: Duration::ZERO, now, metrics }
+    }
+}
+
 /// The newest checkpoints, oldest first; never empty.
 type Recent = VecDeque<Arc<Published>>;
 
@@ -71,14 +102,12 @@ impl Publisher {
     /// # Errors
     /// As [`PublishError`] says, when the first head cannot be published.
     pub async fn start(
-        core: Arc<SigningCore>,
-        store: Arc<dyn LogStore>,
-        guard: Option<HeadGuard>,
+        setup: Setup,
         heads: mpsc::Receiver<TreeHead>,
-        metrics: Arc<Metrics>,
     ) -> Result<Self, PublishError> {
-        let press = Press { core: core.clone(), store: store.clone(), guard, metrics };
-        let first = press.sign(store.head().await?).await?;
+        let core = setup.core.clone();
+        let press = Press { setup };
+        let first = press.sign(press.setup.store.head().await?).await?;
         press.keep(&first).await?;
         let state = State { recent: Recent::from([first]), stopped: None };
         let (sender, state) = watch::channel(state);
@@ -126,21 +155,27 @@ fn newest(recent: &Recent) -> Arc<Published> {
 }
 
 struct Press {
-    core: Arc<SigningCore>,
-    store: Arc<dyn LogStore>,
-    guard: Option<HeadGuard>,
-    metrics: Arc<Metrics>,
+    setup: Setup,
 }
 
 impl Press {
     async fn run(self, mut heads: mpsc::Receiver<TreeHead>, state: watch::Sender<State>) {
         while let Some(head) = heads.recv().await {
+            let began = Instant::now();
+            let head = newest_of(&mut heads, head, self.skips());
             if let Err(error) = self.publish(head, &state).await {
                 tracing::error!(%error, "the log stops publishing; start it again to recover");
                 state.send_modify(|state| state.stopped = Some(error.to_string().into()));
                 return;
             }
+            sleep_until(began + self.setup.interval_min).await;
         }
+    }
+
+    /// Whether heads are skipped when newer ones are there. Where a checkpoint costs no more than a
+    /// signature none is: each writer then has the proof to its own batch's head at hand.
+    fn skips(&self) -> bool {
+        !self.setup.interval_min.is_zero()
     }
 
     /// From a durable head to a visible checkpoint, and to the writers that wait for it.
@@ -164,18 +199,19 @@ impl Press {
 
     /// Signs a head that is durable, and has the guard remember it.
     async fn sign(&self, head: TreeHead) -> Result<Arc<Published>, PublishError> {
-        let stored = self.store.head().await?;
+        let setup = &self.setup;
+        let stored = setup.store.head().await?;
         if stored.size < head.size || (stored.size == head.size && stored.root != head.root) {
             return Err(PublishError::NotDurable { stored: stored.size, claimed: head.size });
         }
         // A crash from here on: the head is durable and nobody has seen a signature over it; the
         // start signs it again, with the same size and root.
-        let timer = self.metrics.sign_seconds.start_timer();
-        let signed = self.core.checkpoint(head)?;
+        let timer = setup.metrics.sign_seconds.start_timer();
+        let signed = setup.core.checkpoint(head, (setup.now)())?;
         timer.observe_duration();
         // The guard remembers the checkpoint before anybody sees it, so that a restored older copy
         // of the store is always noticed.
-        if let Some(guard) = &self.guard {
+        if let Some(guard) = &setup.guard {
             guard.remember(&signed).await?;
         }
         Ok(Arc::new(signed))
@@ -183,9 +219,18 @@ impl Press {
 
     /// Keeps a checkpoint in the store, as the newest.
     async fn keep(&self, published: &Published) -> Result<(), PublishError> {
-        let (size, note) = (published.head.size, published.note.to_string());
-        self.store.publish(StoredCheckpoint { size, note }).await?;
-        self.metrics.published(size.0);
+        let (size, note) = (published.head.size, published.cosigned.to_string());
+        self.setup.store.publish(StoredCheckpoint { size, note }).await?;
+        self.setup.metrics.published(size.0);
         Ok(())
     }
+}
+
+/// The newest head that is waiting, if heads may be skipped.
+fn newest_of(heads: &mut mpsc::Receiver<TreeHead>, first: TreeHead, skips: bool) -> TreeHead {
+    let mut newest = first;
+    while skips && let Ok(head) = heads.try_recv() {
+        newest = head;
+    }
+    newest
 }

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use crate::admission::AdmittedEntry;
 use crate::clock::UnixSeconds;
 use crate::limits::{QUEUE_ENTRIES_MAX, UNPUBLISHED_HEADS_MAX};
-use crate::telemetry::Metrics;
+use crate::telemetry::LogMetrics;
 
 use integrate::{Integration, integrate};
 use queue::{Submission, take_batch};
@@ -30,6 +30,15 @@ pub enum AddError {
     /// The log has stopped writing; the entry may or may not be in it.
     #[error("the log has stopped writing: {0}")]
     Stopped(Arc<str>),
+}
+
+/// What [`Sequencer::add`] does when the queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Says so at once.
+    Refuse,
+    /// Waits for room.
+    Wait,
 }
 
 /// Where an entry stands: durable, not yet published.
@@ -79,7 +88,7 @@ impl Sequencer {
         store: Arc<dyn LogStore>,
         edge: RightEdge,
         now: UnixSeconds,
-        metrics: Arc<Metrics>,
+        metrics: Arc<LogMetrics>,
     ) -> (Self, mpsc::Receiver<TreeHead>) {
         let (queue, submissions) = mpsc::channel(QUEUE_ENTRIES_MAX);
         let (heads, integrated) = mpsc::channel(UNPUBLISHED_HEADS_MAX);
@@ -92,11 +101,20 @@ impl Sequencer {
     /// Puts an entry into the queue and waits until it is durable.
     ///
     /// Dropping the future does not take the entry back.
-    pub async fn add(&self, entry: AdmittedEntry) -> Result<Placement, AddError> {
+    pub async fn add(
+        &self,
+        entry: AdmittedEntry,
+        when_full: WhenFull,
+    ) -> Result<Placement, AddError> {
         let (submission, placed) = Submission::new(entry);
         match self.queue.try_send(submission) {
             Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(_)) => return Err(AddError::Pushback),
+            Err(mpsc::error::TrySendError::Full(submission)) => match when_full {
+                WhenFull::Refuse => return Err(AddError::Pushback),
+                WhenFull::Wait => {
+                    self.queue.send(submission).await.map_err(|_| self.why_stopped())?;
+                }
+            },
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(self.why_stopped()),
         }
         placed.await.map_err(|_| self.why_stopped())
@@ -125,7 +143,7 @@ struct Writer {
     now: UnixSeconds,
     last_time: i64,
     stop: watch::Sender<Option<Arc<str>>>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<LogMetrics>,
 }
 
 impl Writer {

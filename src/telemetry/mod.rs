@@ -3,22 +3,24 @@
 //! Names that begin with `rekor_` are those of Rekor v1, for dashboards that
 //! exist.
 
+mod log_metrics;
 mod summary;
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
-    Registry, TextEncoder,
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
 };
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::util::TryInitError;
 
 use crate::config::{LogFormat, Settings};
+pub use log_metrics::LogMetrics;
+use log_metrics::PerLog;
 use summary::Summaries;
 
 /// Content type of [`Metrics::render`].
@@ -26,20 +28,10 @@ pub const METRICS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All metrics of one process.
 pub struct Metrics {
-    /// Entries that wait for the sequencer.
-    pub queue_depth: IntGauge,
-    /// Entries in a commit.
-    pub batch_entries: Histogram,
-    /// Time of a commit.
-    pub commit_seconds: Histogram,
-    /// Time of a checkpoint signature.
-    pub sign_seconds: Histogram,
     /// Entries that were created since the start.
     pub new_entries: IntCounter,
     registry: Registry,
-    tree_size: IntGauge,
-    checkpoint_age_seconds: Gauge,
-    published: Mutex<Option<Instant>>,
+    per_log: PerLog,
     requests: Requests,
     index_latency: Summaries<bool>,
 }
@@ -55,54 +47,30 @@ struct Requests {
 impl Metrics {
     /// All metrics at zero, in a registry of their own.
     pub fn new() -> Arc<Self> {
-        let seconds = exponential(0.000_1, 10.0, 16);
         let registry = Registry::new();
         let in_registry = Registered(&registry);
         let requests = Requests::new(&in_registry);
         sure(registry.register(Box::new(ProcessCollector::for_self())));
         in_registry.build_info();
         let metrics = Self {
-            queue_depth: in_registry.gauge("cairn_queue_depth", "Entries that wait for a commit"),
-            batch_entries: in_registry.histogram(
-                "cairn_batch_entries",
-                "Entries in one commit",
-                exponential(1.0, 4096.0, 13),
-            ),
-            commit_seconds: in_registry.histogram(
-                "cairn_commit_seconds",
-                "Time of one durable commit",
-                seconds.clone(),
-            ),
-            sign_seconds: in_registry.histogram(
-                "cairn_sign_seconds",
-                "Time of one checkpoint signature",
-                seconds,
-            ),
             new_entries: in_registry
                 .keep(sure(IntCounter::new("rekor_new_entries", "Entries that were created"))),
-            tree_size: in_registry.gauge("cairn_tree_size", "Published size of the active tree"),
-            checkpoint_age_seconds: in_registry.keep(sure(Gauge::new(
-                "cairn_checkpoint_age_seconds",
-                "Time since the newest checkpoint was published",
-            ))),
+            per_log: PerLog::new(&in_registry),
             index_latency: in_registry.keep(Summaries::new(
                 "rekor_index_storage_latency_summary",
                 "Latency of the search index, in nanoseconds",
                 &["success"],
                 |success| vec![success.to_string()],
             )),
-            published: Mutex::new(None),
             requests,
             registry,
         };
         Arc::new(metrics)
     }
 
-    /// A checkpoint over this many entries has been published just now.
-    pub fn published(&self, size: u64) {
-        self.tree_size.set(i64::try_from(size).unwrap_or(i64::MAX));
-        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
-        *published = Some(Instant::now());
+    /// The metrics of one log, by its name in the configuration.
+    pub fn log(&self, name: &str) -> Arc<LogMetrics> {
+        self.per_log.of(name)
     }
 
     /// Counts one request under its route template, exactly once.
@@ -122,10 +90,7 @@ impl Metrics {
 
     /// All metrics in the Prometheus text format.
     pub fn render(&self) -> String {
-        let published = *self.published.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(published) = published {
-            self.checkpoint_age_seconds.set(published.elapsed().as_secs_f64());
-        }
+        self.per_log.refresh();
         let text = TextEncoder::new().encode_to_string(&self.registry.gather());
         text.unwrap_or_else(|error| format!("# {error}\n"))
     }
@@ -159,15 +124,6 @@ impl Registered<'_> {
     fn keep<C: Collector + Clone + 'static>(&self, collector: C) -> C {
         sure(self.0.register(Box::new(collector.clone())));
         collector
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> IntGauge {
-        self.keep(sure(IntGauge::new(name, help)))
-    }
-
-    fn histogram(&self, name: &str, help: &str, buckets: Vec<f64>) -> Histogram {
-        let options = HistogramOpts::new(name, help).buckets(buckets);
-        self.keep(sure(Histogram::with_opts(options)))
     }
 
     fn build_info(&self) {
@@ -242,7 +198,7 @@ mod tests {
         metrics.request("/api/v1/log", "GET", 200, Duration::from_millis(2));
         metrics.index_lookup(true, Duration::from_nanos(5));
         metrics.new_entries.inc();
-        metrics.published(7);
+        metrics.log("v2").published(7);
         let text = metrics.render();
         for line in [
             r#"rekor_latency_by_api_count{method="GET",path="/api/v1/log"} 1"#,
@@ -253,8 +209,8 @@ mod tests {
             r#"rekor_api_latency_summary_count{code="200",path="/api/v1/log"} 1"#,
             r#"rekor_index_storage_latency_summary_sum{success="true"} 5"#,
             "rekor_new_entries 1",
-            "cairn_tree_size 7",
-            "cairn_queue_depth 0",
+            r#"cairn_tree_size{log="v2"} 7"#,
+            r#"cairn_queue_depth{log="v2"} 0"#,
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }

@@ -64,7 +64,10 @@ fn fsck_says_what_it_saw() {
     assert!(found.status.success(), "{}", text(&found.stderr));
     let json: serde_json::Value = serde_json::from_slice(&found.stdout).unwrap();
     assert_eq!(json["ok"], true);
-    assert_eq!(json["stored_root"], json["computed_root"]);
+    assert_eq!(json["logs"].as_array().unwrap().len(), 2);
+    for log in json["logs"].as_array().unwrap() {
+        assert_eq!(log["stored_root"], log["computed_root"]);
+    }
 }
 
 #[test]

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cairn::admission::Policy;
-use cairn::frontend::{App, FrontendSettings, serve};
-use cairn::log::{Log, Shard};
+use cairn::frontend::{App, FrontendSettings, Sites, serve};
+use cairn::log::{Api, Log, Rules};
 use cairn::publisher::signer::{FileSigner, KeyKind, Signer};
-use cairn::publisher::{Publisher, SigningCore};
+use cairn::publisher::{Publisher, Setup, SigningCore};
 use cairn::reader::Reader;
 use cairn::recovery::{Identity, recover};
 use cairn::sequencer::Sequencer;
+use cairn::shard::Shard;
 use cairn::telemetry::Metrics;
 use serde_json::Value;
 use storage::memory::MemoryStore;
@@ -95,7 +96,7 @@ impl TestLog {
         change(&mut settings);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let app = App { log: Arc::new(log), metrics: metrics.clone(), settings };
+        let app = App { sites: Sites::single(Arc::new(log)), metrics: metrics.clone(), settings };
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(serve(listener, Arc::new(app), stopped));
         Self { address, store, metrics, shards, stop: Some(stop), server }
@@ -239,20 +240,24 @@ async fn open(
     let record = LogRecord {
         tree_id,
         name: format!("v1-{tree}"),
+        api: "v1".into(),
         origin: core.origin().into(),
         public_key: signer.public_key().to_vec(),
         created: 0,
     };
-    let part = store.create_log(record).await.unwrap();
+    let part = store.create_log(record.clone()).await.unwrap();
     let verifier = Verifier::from_spki(core.public_key()).unwrap();
     let key_id = KeyId::rekor_v1(core.public_key());
     let identity = Identity { origin: core.origin(), verifier: &verifier, key_id };
     let edge = recover(&*part, &identity, None).await.unwrap();
+    let metrics = metrics.log("v1");
     let (sequencer, heads) = Sequencer::start(part.clone(), edge, || NOW, metrics.clone());
-    let publisher = Publisher::start(core, part.clone(), None, heads, metrics).await.unwrap();
-    let active = Shard::new(tree_id, Reader::new(part), publisher);
+    let setup = Setup::new(core, part.clone(), || NOW, metrics);
+    let publisher = Publisher::start(setup, heads).await.unwrap();
+    let active = Shard::new(record, Reader::new(part), publisher);
     let policy = Policy { attestation_bytes_max: Some(1024), ..Policy::default() };
-    (Log::new(policy, sequencer, frozen, active), signer)
+    let rules = Rules::new("v1", Api::V1, policy);
+    (Log::new(rules, sequencer, frozen, active), signer)
 }
 
 /// A shard that nobody writes to any more.
@@ -264,8 +269,11 @@ async fn freeze(
 ) -> Shard {
     let tree_id = TreeId::new(tree).unwrap();
     let part = store.log(tree_id).await.unwrap();
+    let logs = store.logs().await.unwrap();
+    let record = logs.into_iter().find(|record| record.tree_id == tree_id).unwrap();
     let core = Arc::new(SigningCore::rekor_v1(signer, HOSTNAME, tree));
     let (_, no_heads) = mpsc::channel(1);
-    let publisher = Publisher::start(core, part.clone(), None, no_heads, metrics).await.unwrap();
-    Shard::new(tree_id, Reader::new(part), publisher)
+    let setup = Setup::new(core, part.clone(), || NOW, metrics.log("v1"));
+    let publisher = Publisher::start(setup, no_heads).await.unwrap();
+    Shard::new(record, Reader::new(part), publisher)
 }

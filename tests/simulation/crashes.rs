@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cairn::log::{CreateEntryError, LoggedEntry};
+use cairn::log::{CreateEntryError, PromisedEntry};
 use storage::memory::{Fate, MemoryStore};
 use tlog::TreeSize;
 
@@ -13,7 +13,7 @@ const WRITERS: usize = 3;
 const ENTRIES_EACH: usize = 4;
 
 /// Runs the workload until the end or until the log stops; gives what was answered.
-async fn workload(house: &House) -> Vec<LoggedEntry> {
+async fn workload(house: &House) -> Vec<PromisedEntry> {
     let Ok(log) = house.start().await else { return Vec::new() };
     let log = Arc::new(log);
     let writers: Vec<_> = (0..WRITERS)
@@ -40,16 +40,19 @@ async fn workload(house: &House) -> Vec<LoggedEntry> {
 }
 
 /// The next start finds everything that was answered, contradicts nothing, and goes on.
-async fn check_survivor(house: &House, answered: &[LoggedEntry], what: &str) {
+async fn check_survivor(house: &House, answered: &[PromisedEntry], what: &str) {
     let survivor = house.reopened();
     let log = survivor.start().await.unwrap_or_else(|error| panic!("{what}: {error}"));
-    for entry in answered {
-        verify(&survivor, entry);
+    for promised in answered {
+        verify(&survivor, promised);
+        let entry = &promised.entry;
         let found = log.entry_by_index(entry.virtual_index).await.unwrap();
         let found = found.unwrap_or_else(|| panic!("{what}: entry {:?} is lost", entry.id));
         assert_eq!(found.body, entry.body, "{what}");
         assert_eq!(found.integrated_time, entry.integrated_time, "{what}");
+        let found = log.promise(found).unwrap();
         verify(&survivor, &found);
+        let found = found.entry;
         let (old, new) = (entry.checkpoint.head, found.checkpoint.head);
         let (proof, root) = log.consistency_proof(None, old.size.0, new.size.0).await.unwrap();
         assert_eq!(root, new.root, "{what}");
@@ -58,7 +61,7 @@ async fn check_survivor(house: &House, answered: &[LoggedEntry], what: &str) {
     let before = log.health().head.size;
     let next = create(&log, &Proposals::new().next_json()).await.unwrap();
     verify(&survivor, &next);
-    assert_eq!(next.checkpoint.head.size, TreeSize(before.0 + 1), "{what}");
+    assert_eq!(next.entry.checkpoint.head.size, TreeSize(before.0 + 1), "{what}");
 }
 
 async fn cut_every_step(cut: fn(&MemoryStore, u64, Fate)) {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use cairn::admission::{Policy, Proposal};
-use cairn::log::{CreateEntryError, Log, LoggedEntry, Shard};
+use cairn::log::{Api, CreateEntryError, Log, PromisedEntry, Rules};
 use cairn::publisher::signer::{FileSigner, KeyKind, Signer};
-use cairn::publisher::{HeadGuard, Publisher, SigningCore};
+use cairn::publisher::{HeadGuard, Publisher, Setup, SigningCore};
 use cairn::reader::Reader;
 use cairn::recovery::{Identity, RecoveryError, recover};
 use cairn::sequencer::Sequencer;
+use cairn::shard::Shard;
 use cairn::telemetry::Metrics;
 use storage::memory::MemoryStore;
 use storage::{LogRecord, Store, TreeId};
@@ -32,6 +33,7 @@ impl House {
         let record = LogRecord {
             tree_id,
             name: "v1".into(),
+            api: "v1".into(),
             origin: tlog::v1_origin(HOSTNAME, tree_id.get()),
             public_key: signer.public_key().to_vec(),
             created: 0,
@@ -64,27 +66,36 @@ impl House {
         let identity = Identity { origin: core.origin(), verifier: &verifier, key_id };
         let guarded = self.guard.as_ref().and_then(|guard| guard.recall().unwrap());
         let edge = recover(&*store, &identity, guarded.as_deref()).await?;
-        let metrics = Metrics::new();
-        let (sequencer, heads) =
-            Sequencer::start(store.clone(), edge, || 1_700_000_000, metrics.clone());
+        let metrics = Metrics::new().log("v1");
+        let (sequencer, heads) = Sequencer::start(store.clone(), edge, now, metrics.clone());
         let guard = self.guard.clone();
-        let publisher = Publisher::start(core, store.clone(), guard, heads, metrics).await;
+        let setup = Setup { guard, ..Setup::new(core, store.clone(), now, metrics) };
+        let publisher = Publisher::start(setup, heads).await;
         // A power cut may hit the first publication: then there is no log, and nobody was answered.
         let publisher = publisher.map_err(|error| {
             RecoveryError::Storage(storage::StorageError::Engine(Box::new(error)))
         })?;
-        let active = Shard::new(self.tree_id, Reader::new(store), publisher);
-        Ok(Log::new(Policy::default(), sequencer, Vec::new(), active))
+        let logs = self.store.logs().await?;
+        let record = logs.into_iter().find(|record| record.tree_id == self.tree_id).unwrap();
+        let active = Shard::new(record, Reader::new(store), publisher);
+        let rules = Rules::new("v1", Api::V1, Policy::default());
+        Ok(Log::new(rules, sequencer, Vec::new(), active))
     }
 }
 
+fn now() -> i64 {
+    1_700_000_000
+}
+
 /// Sends one proposal.
-pub(crate) async fn create(log: &Log, json: &str) -> Result<LoggedEntry, CreateEntryError> {
-    log.create_entry(Proposal::from_json(json.as_bytes()).unwrap()).await
+pub(crate) async fn create(log: &Log, json: &str) -> Result<PromisedEntry, CreateEntryError> {
+    let entry = log.create_entry(Proposal::from_json(json.as_bytes()).unwrap()).await?;
+    Ok(log.promise(entry).unwrap())
 }
 
 /// Everything that an answer claims, checked with the log's public key alone.
-pub(crate) fn verify(house: &House, entry: &LoggedEntry) {
+pub(crate) fn verify(house: &House, promised: &PromisedEntry) {
+    let entry = &promised.entry;
     let core = house.core();
     let verifier = Verifier::from_spki(core.public_key()).unwrap();
     let key_id = KeyId::rekor_v1(core.public_key());
@@ -101,5 +112,5 @@ pub(crate) fn verify(house: &House, entry: &LoggedEntry) {
         hex::encode(entry.log_id),
         entry.virtual_index.0
     );
-    verifier.verify(promise.as_bytes(), &entry.signed_entry_timestamp).unwrap();
+    verifier.verify(promise.as_bytes(), &promised.signed_entry_timestamp).unwrap();
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cairn::limits::QUEUE_ENTRIES_MAX;
 use cairn::log::CreateEntryError;
-use cairn::publisher::{HeadGuard, Publisher};
+use cairn::publisher::{HeadGuard, Publisher, Setup};
 use cairn::recovery::RecoveryError;
 use storage::Store;
 use tlog::{LogIndex, NodeHash, RootHash, TreeHead, TreeSize};
@@ -40,7 +40,8 @@ async fn a_head_that_is_not_stored_is_not_signed() {
     let store = house.store.log(house.tree_id).await.unwrap();
     let (heads, integrated) = tokio::sync::mpsc::channel(1);
     let (core, metrics) = (Arc::new(house.core()), cairn::telemetry::Metrics::new());
-    let publisher = Publisher::start(core, store, None, integrated, metrics).await.unwrap();
+    let setup = Setup::new(core, store, || 0, metrics.log("v1"));
+    let publisher = Publisher::start(setup, integrated).await.unwrap();
     let invented = TreeHead { size: TreeSize(5), root: RootHash::from_bytes([7; 32]) };
     heads.send(invented).await.unwrap();
     assert!(publisher.covering(TreeSize(5)).await.is_err());
@@ -58,7 +59,7 @@ async fn a_second_writer_stops_and_nothing_forks() {
     let refused = create(&two, &proposals.next_json()).await.unwrap_err();
     assert!(refused.to_string().contains("another writer"), "{refused}");
     let second = create(&one, &proposals.next_json()).await.unwrap();
-    assert_eq!(second.virtual_index.0, first.virtual_index.0 + 1);
+    assert_eq!(second.entry.virtual_index.0, first.entry.virtual_index.0 + 1);
     assert_eq!(two.info().active.checkpoint.head.size, TreeSize(0), "the loser signed nothing");
 }
 
@@ -131,7 +132,7 @@ async fn simultaneous_duplicates_have_one_winner() {
                 tokio::spawn(async move {
                     match create(&log, &json).await {
                         Ok(_) => true,
-                        Err(CreateEntryError::Duplicate(id)) => {
+                        Err(CreateEntryError::Duplicate { id, .. }) => {
                             let found = log.entry_by_id(&id).await.unwrap();
                             assert!(found.is_some(), "409 before the first copy can be read");
                             false
@@ -173,8 +174,8 @@ async fn duplicates_in_one_batch_have_one_winner() {
     let mut losers = Vec::new();
     for copy in copies {
         match copy.await.unwrap() {
-            Ok(entry) => winners.push(entry.id),
-            Err(CreateEntryError::Duplicate(id)) => losers.push(id),
+            Ok(entry) => winners.push(entry.entry.id),
+            Err(CreateEntryError::Duplicate { id, .. }) => losers.push(id),
             Err(other) => panic!("{other}"),
         }
     }
@@ -204,7 +205,7 @@ async fn entries_gather_while_a_commit_is_under_way() {
     for writer in writers {
         let entry = writer.await.unwrap();
         verify(&house, &entry);
-        seen[usize::try_from(entry.virtual_index.0).unwrap()] = true;
+        seen[usize::try_from(entry.entry.virtual_index.0).unwrap()] = true;
     }
     assert!(seen.iter().all(|seen| *seen), "an index was given twice or not at all");
     let steps = house.store.steps() - before;
@@ -248,7 +249,7 @@ async fn an_entry_is_found_as_soon_as_it_is_answered() {
     let proposal: serde_json::Value = serde_json::from_str(&json).unwrap();
     let digest = proposal["spec"]["data"]["hash"]["value"].as_str().unwrap();
     let found = log.search(&format!("sha256:{digest}")).await.unwrap();
-    assert_eq!(found, [entry.id]);
+    assert_eq!(found, [entry.entry.id]);
     assert!(log.search("sha256:nothing").await.unwrap().is_empty());
 }
 
@@ -262,8 +263,8 @@ async fn reads_stop_at_the_published_head() {
     let reader = cairn::reader::Reader::new(store.clone());
     let before = reader.at(TreeHead::empty());
     assert!(before.entry(LogIndex(0)).await.unwrap().is_none());
-    assert!(before.index_of(entry.id.leaf_hash).await.unwrap().is_none());
-    assert!(store.indices_of(&[entry.id.leaf_hash]).await.unwrap()[0].is_some());
-    let now = reader.at(entry.checkpoint.head);
+    assert!(before.index_of(entry.entry.id.leaf_hash).await.unwrap().is_none());
+    assert!(store.indices_of(&[entry.entry.id.leaf_hash]).await.unwrap()[0].is_some());
+    let now = reader.at(entry.entry.checkpoint.head);
     assert!(now.entry(LogIndex(0)).await.unwrap().is_some());
 }

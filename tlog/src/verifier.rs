@@ -97,6 +97,17 @@ impl Verifier {
         sha256(&self.spki)
     }
 
+    /// The hash whose first four bytes are the key's id on a signed note under `name`; all of it is
+    /// the log id of a Rekor v2 log. For ECDSA it is [`log_id`](Self::log_id), whatever the name.
+    pub fn note_key_hash(&self, name: &str) -> [u8; 32] {
+        match &self.key {
+            Key::EcdsaP256(_) => self.log_id(),
+            Key::Ed25519(key) => {
+                sha256(&[name.as_bytes(), b"\n\x01", key.as_bytes().as_slice()].concat())
+            }
+        }
+    }
+
     /// The key's id on a signed note under `name`: signature type 0x02 or 0x01, after its kind.
     pub fn key_id(&self, name: &str) -> KeyId {
         match &self.key {

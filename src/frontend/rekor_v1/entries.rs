@@ -16,7 +16,7 @@ use super::path::clean;
 use super::query::Query;
 use crate::admission::Proposal;
 use crate::limits::ADMIT_INLINE_BYTES_MAX;
-use crate::log::LoggedEntry;
+use crate::log::{LoggedEntry, PromisedEntry};
 use crate::shards::{EntryId, EntryIdError, VirtualIndex};
 
 /// An entry's ID or UUID, as it is shown to clients.
@@ -55,12 +55,12 @@ pub(super) async fn create(call: &Call<'_>, body: &mut Body) -> Result<Reply, Pr
         let query = Query::parse(call.parts.uri.query());
         format!("{}/{id}{}", clean(call.parts.uri.path()), query.for_location())
     };
-    let created = call.app.log.create_entry(proposal).await;
+    let created = call.log.create_entry(proposal).await;
     let entry = created.map_err(|error| Problem::of_creation(error, location))?;
     call.app.metrics.new_entries.inc();
 
-    let mut reply = one_entry(StatusCode::CREATED, &entry);
     let id = entry.id.to_string();
+    let mut reply = one_entry(StatusCode::CREATED, &call.log.promise(entry)?);
     // Without quotes, against RFC 9110: clients use the value as a key into the body.
     for (name, value) in [(LOCATION, location(&id)), (ETAG, id)] {
         if let Ok(value) = HeaderValue::try_from(value) {
@@ -83,15 +83,15 @@ async fn read_proposal(text: Bytes) -> Result<Proposal, Problem> {
 pub(super) async fn by_index(call: &Call<'_>) -> Result<Reply, Problem> {
     let index = Query::parse(call.parts.uri.query()).integer("logIndex", 0)?;
     let index = index.ok_or_else(|| Problem::required("logIndex", "query"))?;
-    let entry = call.app.log.entry_by_index(VirtualIndex(index.unsigned_abs())).await?;
-    entry.map(|entry| one_entry(StatusCode::OK, &entry)).ok_or(Problem::NoEntry)
+    let entry = call.log.entry_by_index(VirtualIndex(index.unsigned_abs())).await?;
+    found(call, entry)
 }
 
 /// `GET /api/v1/log/entries/{entryUUID}`
 pub(super) async fn by_id(call: &Call<'_>) -> Result<Reply, Problem> {
     let name = Name::parse(call.parameter)
         .ok_or_else(|| Problem::pattern("entryUUID", "path", ID_PATTERN))?;
-    let log = &call.app.log;
+    let log = call.log;
     let entry = match name {
         Ok(Name::Id(id)) => log.entry_by_id(&id).await?,
         // The active shard's comes first; one is enough here.
@@ -104,10 +104,15 @@ pub(super) async fn by_id(call: &Call<'_>) -> Result<Reply, Problem> {
         // No tree has the ID zero.
         Err(EntryIdError::TreeIdZero | EntryIdError::Syntax) => None,
     };
-    entry.map(|entry| one_entry(StatusCode::OK, &entry)).ok_or(Problem::NoEntry)
+    found(call, entry)
 }
 
-fn one_entry(status: StatusCode, entry: &LoggedEntry) -> Reply {
+fn found(call: &Call<'_>, entry: Option<LoggedEntry>) -> Result<Reply, Problem> {
+    let entry = entry.ok_or(Problem::NoEntry)?;
+    Ok(one_entry(StatusCode::OK, &call.log.promise(entry)?))
+}
+
+fn one_entry(status: StatusCode, entry: &PromisedEntry) -> Reply {
     let mut text = String::new();
     push_entry(&mut text, entry);
     text.push('\n');

@@ -7,10 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::reply::{Style, push_string};
-use crate::log::LoggedEntry;
+use crate::log::PromisedEntry;
 
 /// Appends one entry as an object with one member.
-pub(super) fn push_entry(out: &mut String, entry: &LoggedEntry) {
+pub(super) fn push_entry(out: &mut String, promised: &PromisedEntry) {
+    let entry = &promised.entry;
     out.reserve(2 * entry.body.len() + 128 * entry.proof.hashes.len() + 1024);
     put(out, format_args!("{{\"{}\":{{", entry.id));
     if let Some(attestation) = &entry.attestation {
@@ -30,7 +31,7 @@ pub(super) fn push_entry(out: &mut String, entry: &LoggedEntry) {
     let (index, root) = (entry.proof.index, entry.checkpoint.head.root);
     put(out, format_args!(r#","logIndex":{},"rootHash":"{root}","#, index.0));
     put(out, format_args!(r#""treeSize":{}}},"signedEntryTimestamp":""#, entry.proof.size.0));
-    STANDARD.encode_string(&entry.signed_entry_timestamp, out);
+    STANDARD.encode_string(&promised.signed_entry_timestamp, out);
     out.push_str("\"}}}");
 }
 
@@ -71,15 +72,16 @@ mod tests {
     use tlog::{InclusionProof, LeafHash, LogIndex, NodeHash, RootHash, TreeHead, TreeSize};
 
     use super::*;
+    use crate::log::LoggedEntry;
     use crate::publisher::Published;
     use crate::shards::{EntryId, VirtualIndex};
 
-    fn entry() -> LoggedEntry {
+    fn entry(attestation: Option<Vec<u8>>) -> PromisedEntry {
         let (tree_id, leaf_hash) = (TreeId::new(255).unwrap(), LeafHash::from_bytes([0xaa; 32]));
         let root = RootHash::from_bytes([0xcc; 32]);
         let head = TreeHead { size: TreeSize(3), root };
         let note: Arc<str> = "host - 255\n3\n\n— host A==\n".into();
-        LoggedEntry {
+        let entry = LoggedEntry {
             id: EntryId { tree_id, leaf_hash },
             log_id: [0xbb; 32],
             body: b"<b>".to_vec(),
@@ -90,16 +92,16 @@ mod tests {
                 size: TreeSize(3),
                 hashes: vec![NodeHash::from_bytes([1; 32]), NodeHash::from_bytes([2; 32])],
             },
-            checkpoint: Arc::new(Published { head, note }),
-            signed_entry_timestamp: vec![0xff, 0xfe],
-            attestation: None,
-        }
+            checkpoint: Arc::new(Published { head, cosigned: note.clone(), note, time: 0 }),
+            attestation,
+        };
+        PromisedEntry { entry, signed_entry_timestamp: vec![0xff, 0xfe] }
     }
 
     #[test]
     fn every_byte_of_an_entry() {
         let mut out = String::new();
-        push_entry(&mut out, &entry());
+        push_entry(&mut out, &entry(None));
         let (a, b, c) = ("aa".repeat(32), "bb".repeat(32), "cc".repeat(32));
         let (one, two) = ("01".repeat(32), "02".repeat(32));
         let expected = format!(
@@ -114,7 +116,7 @@ mod tests {
     #[test]
     fn an_attestation_comes_first() {
         let mut out = String::new();
-        push_entry(&mut out, &LoggedEntry { attestation: Some(b"ab".to_vec()), ..entry() });
+        push_entry(&mut out, &entry(Some(b"ab".to_vec())));
         assert!(out.contains(r#":{"attestation":{"data":"YWI="},"body":"#), "{out}");
         let parsed: serde_json::Value = serde_json::from_str(&out).unwrap();
         assert_eq!(parsed.as_object().unwrap().len(), 1);

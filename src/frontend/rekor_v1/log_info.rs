@@ -14,7 +14,7 @@ use crate::log::{ProofRequestError, ShardInfo};
 
 /// `GET /api/v1/log`
 pub(super) fn info(call: &Call<'_>) -> Reply {
-    let info = call.app.log.info();
+    let info = call.log.info();
     let mut out = String::from(r#"{"inactiveShards":"#);
     if info.inactive.is_empty() {
         out.push_str("null");
@@ -47,7 +47,7 @@ pub(super) fn public_key(call: &Call<'_>) -> Result<Reply, Problem> {
         Some(TreeName::Known(tree_id)) => Some(tree_id),
         Some(_) => return Err(unknown_tree()),
     };
-    let pem = call.app.log.public_key_pem(tree_id).ok_or_else(unknown_tree)?;
+    let pem = call.log.public_key_pem(tree_id).ok_or_else(unknown_tree)?;
     Ok(match call.offer {
         Offer::Pem => typed(StatusCode::OK, "application/x-pem-file", pem),
         Offer::Json => {
@@ -86,7 +86,7 @@ pub(super) async fn proof(call: &Call<'_>) -> Result<Reply, Problem> {
             return Err(Problem::Bad(format!("invalid tree ID specified: {text}")));
         }
     };
-    let (proof, root) = call.app.log.consistency_proof(tree_id, first, last).await?;
+    let (proof, root) = call.log.consistency_proof(tree_id, first, last).await?;
     let mut out = String::from(r#"{"hashes":"#);
     push_hashes(&mut out, &proof.hashes);
     put(&mut out, format_args!(",\"rootHash\":\"{root}\"}}\n"));

@@ -15,6 +15,8 @@ mod request_json;
 mod retrieve;
 mod search;
 
+use std::sync::Arc;
+
 use hyper::Method;
 use hyper::header::{CACHE_CONTROL, EXPIRES, HeaderName, HeaderValue, PRAGMA};
 use hyper::http::request::Parts;
@@ -23,6 +25,7 @@ use super::App;
 use super::body::Body;
 use super::server::Reply;
 use super::status::Problem;
+use crate::log::Log;
 
 pub(crate) use operation::Operation;
 
@@ -45,6 +48,7 @@ pub(crate) enum Target {
 /// An operation's request: what is known of it besides the body.
 struct Call<'a> {
     app: &'a App,
+    log: &'a Arc<Log>,
     parts: &'a Parts,
     parameter: &'a str,
     offer: Offer,
@@ -77,38 +81,52 @@ impl Target {
 }
 
 /// Answers a request, with the headers that go with every answer.
-pub(crate) async fn answer(app: &App, target: &Target, parts: &Parts, body: &mut Body) -> Reply {
+///
+/// Where there is no v1 log, there is no such path.
+pub(crate) async fn answer(
+    app: &App,
+    log: Option<&Arc<Log>>,
+    target: &Target,
+    parts: &Parts,
+    body: &mut Body,
+) -> Reply {
     if let Some(reply) = cors::preflight(parts) {
         return reply;
     }
-    let mut reply = route(app, target, parts, body).await;
+    let mut reply = route(app, log, target, parts, body).await;
     cors::mark(parts, reply.headers_mut());
     reply
 }
 
-async fn route(app: &App, target: &Target, parts: &Parts, body: &mut Body) -> Reply {
+async fn route(
+    app: &App,
+    log: Option<&Arc<Log>>,
+    target: &Target,
+    parts: &Parts,
+    body: &mut Body,
+) -> Reply {
     if let Target::Page(page) = target {
         return page.answer();
     }
     if let Err(problem) = body.check_declared() {
         return problem.into_reply();
     }
-    match target {
-        Target::Page(page) => page.answer(),
-        Target::Operation(operation, parameter) => {
-            operate(app, *operation, parameter, parts, body).await
+    match (target, log) {
+        (Target::Page(page), _) => page.answer(),
+        (Target::Operation(operation, parameter), Some(log)) => {
+            operate(app, log, (*operation, parameter), parts, body).await
         }
-        Target::OtherMethod(allowed) => {
+        (Target::OtherMethod(allowed), Some(_)) => {
             Problem::MethodNotAllowed(parts.method.to_string(), allowed).into_reply()
         }
-        Target::Unknown => Problem::NotFound(parts.uri.path().into()).into_reply(),
+        (Target::Unknown, _) | (_, None) => Problem::NotFound(parts.uri.path().into()).into_reply(),
     }
 }
 
 async fn operate(
     app: &App,
-    operation: Operation,
-    parameter: &str,
+    log: &Arc<Log>,
+    (operation, parameter): (Operation, &str),
     parts: &Parts,
     body: &mut Body,
 ) -> Reply {
@@ -118,7 +136,7 @@ async fn operate(
         if off {
             return Err(Problem::Disabled(operation));
         }
-        let call = Call { app, parts, parameter, offer };
+        let call = Call { app, log, parts, parameter, offer };
         match operation {
             Operation::CreateLogEntry => entries::create(&call, body).await,
             Operation::GetLogEntryByIndex => entries::by_index(&call).await,

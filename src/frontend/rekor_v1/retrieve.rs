@@ -30,7 +30,7 @@ struct Wanted {
 /// The whole operation. Answers come in this order: full IDs; UUIDs, then proposals; indexes.
 pub(super) async fn retrieve(call: &Call<'_>, body: &mut Body) -> Result<Reply, Problem> {
     let wanted = Wanted::parse(&Members::parse(&body.read_json().await?, "entry")?)?;
-    let log = &call.app.log;
+    let log = call.log;
     let mut found: Vec<LoggedEntry> = Vec::new();
     let mut leaves: Vec<LeafHash> = Vec::new();
     for text in &wanted.names {
@@ -53,7 +53,8 @@ pub(super) async fn retrieve(call: &Call<'_>, body: &mut Body) -> Result<Reply, 
     for index in wanted.indexes {
         found.extend(log.entry_by_index(index).await?);
     }
-    Ok(json(StatusCode::OK, list(&found, push_entry)))
+    let promised: Result<Vec<_>, _> = found.into_iter().map(|entry| log.promise(entry)).collect();
+    Ok(json(StatusCode::OK, list(&promised?, push_entry)))
 }
 
 /// The leaf hashes that the proposals would have. Signatures are verified for it, so this is no
@@ -62,7 +63,7 @@ async fn leaf_hashes(call: &Call<'_>, proposals: Vec<Proposal>) -> Result<Vec<Le
     if proposals.is_empty() {
         return Ok(Vec::new());
     }
-    let log = call.app.log.clone();
+    let log = call.log.clone();
     let hashes = tokio::task::spawn_blocking(move || {
         proposals.iter().map(|proposal| log.leaf_hash_of(proposal)).collect::<Result<_, _>>()
     });

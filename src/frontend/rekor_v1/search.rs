@@ -55,7 +55,7 @@ pub(super) async fn search(call: &Call<'_>, body: &mut Body) -> Result<Reply, Pr
 
 async fn look_up(call: &Call<'_>, key: &str) -> Result<Vec<EntryId>, Problem> {
     let started = Instant::now();
-    let hits = call.app.log.search(key).await;
+    let hits = call.log.search(key).await;
     call.app.metrics.index_lookup(hits.is_ok(), started.elapsed());
     hits.map_err(|error| {
         Problem::Failed("unexpected result from searching index".into(), error.to_string())

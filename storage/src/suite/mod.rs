@@ -59,6 +59,7 @@ fn record(tree: TreeId) -> LogRecord {
     LogRecord {
         tree_id: tree,
         name: format!("log-{tree}"),
+        api: "v1".into(),
         origin: format!("log.example - {tree}"),
         public_key: vec![0x30, 0x00, 0xff],
         created: 1_700_000_000,

@@ -59,6 +59,7 @@ fn record() -> LogRecord {
     LogRecord {
         tree_id: tree(),
         name: "v1".to_owned(),
+        api: "v1".into(),
         origin: "log.example - 1".to_owned(),
         public_key: vec![1],
         created: 0,

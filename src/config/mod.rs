@@ -2,6 +2,9 @@
 //!
 //! Every setting stands in one struct, which is at once the flags, the environment and the file.
 
+mod logs;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +12,8 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use crate::limits::REQUEST_BODY_BYTES_DEFAULT;
+
+pub use logs::{ApiSetting, LogConfig, LogSettings, LogsError};
 
 const DATA_DIR: &str = "cairn-data";
 const LISTEN: &str = "127.0.0.1:3000";
@@ -32,18 +37,53 @@ pub struct Settings {
     #[arg(long, env = "CAIRN_METRICS_LISTEN", value_name = "IP:PORT|off")]
     pub metrics_listen: Option<MetricsListen>,
 
-    /// Name of the log in its checkpoints; fixed when the log is made [default: localhost]
+    /// Name of the logs in their checkpoints; fixed when they are made [default: localhost]
     #[arg(long, env = "CAIRN_HOSTNAME", value_name = "NAME")]
     pub hostname: Option<String>,
 
-    /// Tree ID; fixed when the log is made [default: a random one]
+    /// Where clients reach the server, for trust material [default: http://HOSTNAME:PORT]
+    #[arg(long, env = "CAIRN_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+
+    /// Tree ID of the v1 log; fixed when the log is made [default: a random one]
     #[arg(long, env = "CAIRN_TREE_ID", value_name = "NUMBER")]
     pub tree_id: Option<i64>,
 
-    /// The log's private key, PKCS#8 PEM; fixed when the log is made [default: v1.key in the
+    /// The v1 log's private key, PKCS#8 PEM; fixed when the log is made [default: v1.key in the
     /// folder]
     #[arg(long, env = "CAIRN_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+
+    /// The v2 log's private key, PKCS#8 PEM; fixed when the log is made [default: v2.key in the
+    /// folder]
+    #[arg(long, env = "CAIRN_V2_KEY_FILE", value_name = "FILE")]
+    pub v2_key_file: Option<PathBuf>,
+
+    /// Serve the logs frozen: they are read, and take no entries
+    #[arg(long, env = "CAIRN_READ_ONLY", value_name = "BOOL", num_args = 0..=1,
+        default_missing_value = "true")]
+    pub read_only: Option<bool>,
+
+    /// What a writer is told whose entry is in the log already [default: conflict]
+    #[arg(long, env = "CAIRN_DUPLICATES", value_name = "ANSWER")]
+    pub duplicates: Option<DuplicatesSetting>,
+
+    /// Take dsse entries of version 0.0.2 into the v2 log [default: true]
+    #[arg(long, env = "CAIRN_LEGACY_DSSE", value_name = "BOOL")]
+    pub legacy_dsse: Option<bool>,
+
+    /// Time between two checkpoints, at least, in milliseconds; 0: one as soon as a log has grown
+    /// [default: 0]
+    #[arg(long, env = "CAIRN_CHECKPOINT_INTERVAL_MS", value_name = "MS")]
+    pub checkpoint_interval_ms: Option<u64>,
+
+    /// File that names the witnesses and their quorum (C2SP tlog-policy)
+    #[arg(long, env = "CAIRN_WITNESS_POLICY", value_name = "FILE")]
+    pub witness_policy: Option<PathBuf>,
+
+    /// What happens to a checkpoint that is short of the witnesses' quorum [default: publish]
+    #[arg(long, env = "CAIRN_WITNESS_MODE", value_name = "MODE")]
+    pub witness_mode: Option<WitnessMode>,
 
     /// Where entries are stored [default: rocksdb]
     #[arg(long, env = "CAIRN_STORAGE", value_name = "ENGINE")]
@@ -94,6 +134,11 @@ pub struct Settings {
     /// What is logged: error, warn, info, debug, trace, or a filter [default: info]
     #[arg(long, env = "CAIRN_LOG_LEVEL", value_name = "FILTER")]
     pub log_level: Option<String>,
+
+    /// The logs by name; a file sets them, as `[logs.NAME]`.
+    #[arg(skip)]
+    #[serde(default)]
+    pub logs: BTreeMap<String, LogSettings>,
 }
 
 /// Where metrics are served, if anywhere.
@@ -133,6 +178,28 @@ pub enum Engine {
     Rocksdb,
 }
 
+/// What a writer is told whose entry is in the log already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum DuplicatesSetting {
+    /// 409, and where it is.
+    Conflict,
+    /// The entry, with a fresh proof.
+    ReturnExisting,
+}
+
+/// What happens to a checkpoint that is short of the witnesses' quorum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum WitnessMode {
+    /// It is published with the cosignatures that there are.
+    Publish,
+    /// It is not published until there is a quorum; writers wait, and are told so after a while.
+    Wait,
+    /// The log stops writing.
+    Stop,
+}
+
 /// Form of the log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -168,7 +235,10 @@ pub enum ConfigError {
 
 macro_rules! first_set {
     ($over:ident, $under:ident, [$($field:ident),* $(,)?]) => {
-        Self { $($field: $over.$field.or($under.$field)),* }
+        Self {
+            logs: if $over.logs.is_empty() { $under.logs } else { $over.logs },
+            $($field: $over.$field.or($under.$field)),*
+        }
     };
 }
 
@@ -194,8 +264,16 @@ impl Settings {
                 listen,
                 metrics_listen,
                 hostname,
+                public_url,
                 tree_id,
                 key_file,
+                v2_key_file,
+                read_only,
+                duplicates,
+                legacy_dsse,
+                checkpoint_interval_ms,
+                witness_policy,
+                witness_mode,
                 storage,
                 head_guard,
                 max_request_body_bytes,
@@ -209,6 +287,14 @@ impl Settings {
                 log_level,
             ]
         )
+    }
+
+    /// The logs to be served, `v1` and `v2` first.
+    ///
+    /// # Errors
+    /// As [`LogsError`] says.
+    pub fn logs(&self) -> Result<Vec<LogConfig>, LogsError> {
+        logs::resolve(self)
     }
 
     /// The data folder.

@@ -1,0 +1,140 @@
+//! Why a data folder is not opened; each text names the fix.
+
+use std::path::PathBuf;
+
+use storage::StorageError;
+
+use crate::clock::NoRandomness;
+use crate::publisher::signer::KeyError;
+
+/// Why a data folder is not opened.
+#[derive(Debug, thiserror::Error)]
+pub(in super::super) enum DataDirError {
+    /// The system refused a file operation.
+    #[error("data folder {path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// There is something in the folder, but no log.
+    #[error(
+        "data folder {path} holds {found:?} but no log ({missing} is missing): a log is made in an \
+         empty folder only. Name the right folder with --data-dir, bring {missing} back from a \
+         backup, or empty the folder if nothing in it matters"
+    )]
+    NotALog {
+        /// The folder.
+        path: PathBuf,
+        /// Something that is in it.
+        found: String,
+        /// What a log would have.
+        missing: &'static str,
+    },
+    /// There is no folder, and the command makes none.
+    #[error("there is no log in {path}: `cairn serve --data-dir {path}` makes one")]
+    Absent {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The log's key is gone.
+    #[error(
+        "log {log} in {path} was made with the key in {key}, and that file is gone: bring it back, \
+         or name where it is with --key-file. A new key would break every verifier, so none is made"
+    )]
+    KeyMissing {
+        /// The log.
+        log: String,
+        /// The folder.
+        path: PathBuf,
+        /// Where the key should be.
+        key: PathBuf,
+    },
+    /// The key is not the one that the log was made with.
+    #[error(
+        "the key in {key} is not the key of the log {log} in {path} (SHA-256 {expected}, that of \
+         the key is {found}): name the right key with --key-file"
+    )]
+    OtherKey {
+        /// The log.
+        log: String,
+        /// The folder.
+        path: PathBuf,
+        /// The key file.
+        key: PathBuf,
+        /// The log's ID, hexadecimal.
+        expected: String,
+        /// What the key would make, hexadecimal.
+        found: String,
+    },
+    /// A setting contradicts what the log was made with.
+    #[error(
+        "log {log} in {path} was made with {what} {bound:?}, now it is {asked:?}: start with \
+         --{flag} {bound}, or without --{flag}; for another log use an empty folder"
+    )]
+    Bound {
+        /// The log.
+        log: String,
+        /// The folder.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+        /// Its flag.
+        flag: &'static str,
+        /// What the log was made with.
+        bound: String,
+        /// What is asked now.
+        asked: String,
+    },
+    /// A name that checkpoints cannot carry.
+    #[error("{0:?} cannot be a log's host name: it must not be empty or hold spaces or `+`")]
+    Hostname(String),
+    /// A tree ID that is none.
+    #[error("{0} cannot be a tree ID: it is a positive 63-bit number")]
+    TreeId(i64),
+    /// A log has a key that was used, and the store does not know it.
+    #[error(
+        "{public_key} says that log {log} was made here, and the store does not know it: this is \
+         an older copy of the store; restore the newest one. To make the log anew, with another \
+         key, move {public_key} and the key beside it away"
+    )]
+    OlderStore {
+        /// The log.
+        log: String,
+        /// Its public key file.
+        public_key: PathBuf,
+    },
+    /// Two logs with one origin.
+    #[error(
+        "log {log} would have the origin {origin:?} of log {other}: give it a `hostname` of its own"
+    )]
+    SameOrigin {
+        /// The new log.
+        log: String,
+        /// The one that is there.
+        other: String,
+        /// Their origin.
+        origin: String,
+    },
+    /// A name that no log of the store has.
+    #[error("there is no log {log:?} in {path}; there are {known}")]
+    NoSuchLog {
+        /// As it was asked.
+        log: String,
+        /// The folder.
+        path: PathBuf,
+        /// Their names.
+        known: String,
+    },
+    /// The key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// No tree ID could be made.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+}
