@@ -34,7 +34,11 @@ impl Default for Limits {
 const BODIES_BYTES_DEFAULT: usize = 64 << 20;
 const SHUTDOWN_DEFAULT: Duration = Duration::from_secs(30);
 
-/// Connections that are being told to come back; more are dropped.
+/// Connections to the metrics.
+pub(super) const METRICS_CONNECTIONS_MAX: usize = 64;
+
+/// Connections that are being told to come back, no more than there may be others; the rest is
+/// dropped.
 pub(super) const REFUSALS_MAX: usize = 256;
 
 /// Bytes of a request line and its headers, as in Rekor.

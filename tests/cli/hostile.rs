@@ -1,4 +1,5 @@
-//! What one client can do to the process: memory that its requests take.
+//! What one client can do to the process: memory that its requests take, files that its connections
+//! take.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -36,4 +37,19 @@ fn a_statement_of_many_small_values_takes_no_more_memory_than_its_text_allows() 
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer:.200}");
     let peak = server.memory_peak();
     assert!(peak < MEMORY_MAX_KIB, "{} MiB of JSON took {peak} KiB", statement.len() >> 20);
+}
+
+#[test]
+fn connections_never_take_the_files_that_the_log_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    // A publication opens the guard's file, so that one entry is enough to see whether any is left.
+    let guard = folder.path().join("guard");
+    let guard = ["--head-guard", guard.to_str().unwrap()];
+    let server = Server::start_under("ulimit -n 400;", &folder.path().join("log"), &guard).unwrap();
+    let mut first = connect(&server);
+    let idle: Vec<_> = (0..500).map(|_| connect(&server)).collect();
+    std::thread::sleep(std::time::Duration::from_secs(2)); // refusals are over after one
+    let answer = post(&mut first, &Proposals::new().next_json());
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer:.200}");
+    drop(idle);
 }
