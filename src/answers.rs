@@ -135,6 +135,9 @@ pub enum CreateEntryError {
     /// More than the log's quota allows: nothing was written.
     #[error(transparent)]
     OverQuota(#[from] OverQuota),
+    /// The log's witnesses have been away for a while: nothing was written, try again.
+    #[error("the log's witnesses do not answer; try again later")]
+    NoQuorum,
     /// The log takes no entries any more.
     #[error("the log is frozen")]
     Frozen,

@@ -19,5 +19,6 @@ pub mod reader;
 pub mod recovery;
 pub mod fsck;
 pub mod clock;
+pub mod web_client;
 pub mod limits;
 pub mod telemetry;

@@ -35,6 +35,18 @@ pub const RECENT_CHECKPOINTS_MAX: usize = 64;
 /// How long a writer waits for its entry to be published. Below the 30 s of Rekor's write timeout.
 pub const PUBLISH_WAIT_MAX: Duration = Duration::from_secs(25);
 
+/// How long a checkpoint that is short of its quorum rests before the witnesses see it again.
+pub const WITNESS_RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// Time for one round of all witnesses, unless set otherwise.
+pub const WITNESS_ROUND_DEFAULT: Duration = Duration::from_secs(5);
+
+/// For how long a checkpoint may be short of its quorum before writers are turned away at once.
+pub const WITNESS_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Bytes of a witness's answer. A few cosignatures of 5 kB each, at most.
+pub const WITNESS_ANSWER_BYTES_MAX: u64 = 64 << 10;
+
 /// Tiles (8 KiB each) that a reader keeps in memory.
 pub const CACHED_TILES_MAX: usize = 1024;
 

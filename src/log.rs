@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::admission::{self, AdmittedEntry, Policy, Proposal, Rejection};
-use crate::limits::{ADMIT_INLINE_BYTES_MAX, PUBLISH_WAIT_MAX};
+use crate::limits::{ADMIT_INLINE_BYTES_MAX, PUBLISH_WAIT_MAX, WITNESS_PATIENCE};
 use crate::publisher::Published;
 use crate::publisher::signer::{SignError, public_key_pem};
 use crate::quota::Quota;
@@ -130,6 +130,9 @@ impl Log {
         when_full: WhenFull,
     ) -> Result<(Placement, Arc<Published>), CreateEntryError> {
         let shard = self.active();
+        if shard.publisher.held_for().is_some_and(|held| held > WITNESS_PATIENCE) {
+            return Err(CreateEntryError::NoQuorum);
+        }
         self.quota.take(shard.head().size, Instant::now())?;
         let published = async {
             let placement = self.sequencer.add(entry, when_full).await?;
@@ -285,7 +288,10 @@ impl Log {
             name: self.name.clone(),
             head: shard.head(),
             not_writing: self.sequencer.stopped(),
-            not_publishing: shard.publisher.stopped(),
+            not_publishing: shard.publisher.stopped().or_else(|| {
+                let held = shard.publisher.held_for().filter(|held| *held > WITNESS_PATIENCE);
+                held.map(|_| "there is no quorum of witnesses".into())
+            }),
         }
     }
 

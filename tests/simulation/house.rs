@@ -59,6 +59,14 @@ impl House {
 
     /// Starts the log, as `cairn serve` does.
     pub(crate) async fn start(&self) -> Result<Log, RecoveryError> {
+        self.start_with(|_| {}).await
+    }
+
+    /// The same, with another publisher.
+    pub(crate) async fn start_with(
+        &self,
+        change: impl FnOnce(&mut Setup),
+    ) -> Result<Log, RecoveryError> {
         let core = Arc::new(self.core());
         let store = self.store.log(self.tree_id).await?;
         let verifier = Verifier::from_spki(core.public_key()).unwrap();
@@ -69,7 +77,8 @@ impl House {
         let metrics = Metrics::new().log("v1");
         let (sequencer, heads) = Sequencer::start(store.clone(), edge, now, metrics.clone());
         let guard = self.guard.clone();
-        let setup = Setup { guard, ..Setup::new(core, store.clone(), now, metrics) };
+        let mut setup = Setup { guard, ..Setup::new(core, store.clone(), now, metrics) };
+        change(&mut setup);
         let publisher = Publisher::start(setup, heads).await;
         // A power cut may hit the first publication: then there is no log, and nobody was answered.
         let publisher = publisher.map_err(|error| {
