@@ -61,6 +61,9 @@ pub(super) const LEFTOVER_BYTES_MAX: usize = 64 << 20;
 /// See [`LEFTOVER_BYTES_MAX`].
 pub(super) const LEFTOVER_READ_MAX: Duration = Duration::from_secs(5);
 
+/// Characters of a path, a user agent or a detail that are logged.
+pub(super) const LOGGED_CHARS_MAX: usize = 1024;
+
 /// Characters of a request ID that are logged.
 pub(super) const REQUEST_ID_CHARS_MAX: usize = 128;
 
