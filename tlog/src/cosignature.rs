@@ -158,8 +158,8 @@ impl VerifierKey {
         Ok(timestamp)
     }
 
-    /// Verifies a line of this key on a checkpoint, whatever its type: of a log's key over the text,
-    /// or a cosignature.
+    /// Verifies a line of this key on a checkpoint, whatever its type: over the text, or a
+    /// cosignature.
     ///
     /// # Errors
     /// As [`CosignatureError`] says.

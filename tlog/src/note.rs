@@ -18,8 +18,8 @@ pub const NOTE_SIGNATURES_MAX: usize = 64;
 /// What opens each signature line: an em dash and a space.
 const SIGNATURE_PREFIX: &str = "\u{2014} ";
 
-/// The most signatures that [`Note::with_cosignatures`] leaves on a note: what every verifier has to
-/// take. Some take no more than 20.
+/// The most signatures that [`Note::with_cosignatures`] leaves on a note: what every verifier has
+/// to take. Some take no more than 20.
 pub const PUBLISHED_SIGNATURES_MAX: usize = 16;
 
 /// Signature types that the specification assigns.
@@ -154,7 +154,8 @@ impl Note {
     }
 
     /// The note with more signature lines behind its own: the log's line stays first. Lines of a
-    /// key that is on the note already, and those beyond [`PUBLISHED_SIGNATURES_MAX`], are left out.
+    /// key that is on the note already are left out, and so are those beyond
+    /// [`PUBLISHED_SIGNATURES_MAX`].
     #[must_use]
     pub fn with_cosignatures(
         mut self,
@@ -171,8 +172,8 @@ impl Note {
     }
 }
 
-/// Parses signature lines alone, at least one and each with its newline: what stands under a note's
-/// empty line, and what a witness answers.
+/// Parses signature lines alone, at least one and each with its newline: what stands under the
+/// empty line of a note, and what a witness answers.
 ///
 /// # Errors
 /// [`NoteError::NoSignatures`], [`NoteError::SignatureLine`], [`NoteError::TooManySignatures`].

@@ -104,7 +104,7 @@ pub fn parse_cosignatures(body: &str) -> Result<Vec<NoteSignature>, NoteError> {
     parse_signatures(body)
 }
 
-/// The body of the answer to a request from the wrong size: the size that the witness cosigned last.
+/// The body of the answer to a request from the wrong size: the size that was cosigned last.
 pub fn format_tree_size(size: TreeSize) -> String {
     format!("{size}\n")
 }
