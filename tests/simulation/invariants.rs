@@ -316,7 +316,7 @@ async fn reads_stop_at_the_published_head() {
     assert!(now.entry(LogIndex(0)).await.unwrap().is_some());
 }
 
-/// The tile at the right edge is cached once, and serves every size up to the largest that was read.
+/// The tile at the right edge is cached once, and serves every size up to the largest one read.
 #[tokio::test]
 async fn a_cached_tile_serves_every_size() {
     let house = House::new().await;

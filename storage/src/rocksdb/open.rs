@@ -50,11 +50,11 @@ pub(super) fn for_reading(path: &Path) -> Result<DB, StorageError> {
 ///
 /// RocksDB's recovery modes each fail us in one way. `AbsoluteConsistency` refuses a torn end,
 /// which a power cut may leave, and drops what follows zeros in silence.
-/// `TolerateCorruptedTailRecords` accepts an end that is cut short, but not one with zeros in it; and
-/// a wrong length near the end makes it drop synced records in silence. `PointInTime` accepts any
-/// end, and drops in silence all that follows a damaged record. So: first a look whether anything
-/// whole follows a bad spot; then the strict mode; and only when that refuses and nothing whole
-/// follows, `PointInTime` drops the end.
+/// `TolerateCorruptedTailRecords` accepts an end that is cut short, but not one with zeros in it,
+/// and a wrong length near the end makes it drop synced records in silence. `PointInTime` accepts
+/// any end, and drops in silence all that follows a damaged record. So: first a look whether
+/// anything whole follows a bad spot; then the strict mode; and only when that refuses and nothing
+/// whole follows, `PointInTime` drops the end.
 fn recover(
     path: &Path,
     mut engine: Engine,

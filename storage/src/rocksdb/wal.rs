@@ -4,10 +4,10 @@
 //! record that stops early, or has zeros where the file system had no time to put its bytes. Nobody
 //! was told of it, and the store has to open. But when a whole record follows the bad spot, synced
 //! bytes went bad: RocksDB would drop that record and all later ones (zeros even without a word),
-//! the log would open with an older head, and sign a fork. That has to be refused. None of RocksDB's
-//! recovery modes tells the two apart, see `open`; so here is a reader of its log format (blocks of 32 KiB; a record is a
-//! masked CRC-32C, a length, a type, and bytes; a long record is cut into a first, middle and last
-//! fragment).
+//! the log would open with an older head, and sign a fork. That has to be refused. None of its
+//! recovery modes tells the two apart, see `open`; so here is a reader of its log format (blocks of
+//! 32 KiB; a record is a masked CRC-32C, a length, a type, and bytes; a long record is cut into a
+//! first, middle and last fragment).
 //!
 //! Not told apart: a torn write, and rot in the very last record.
 
