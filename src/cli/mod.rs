@@ -6,6 +6,7 @@ mod data_dir;
 mod fsck;
 mod keygen;
 mod serve;
+mod witness;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +37,8 @@ struct Cli {
 enum Command {
     /// Run the log
     Serve(serve::Args),
+    /// Run a witness, which cosigns checkpoints of logs
+    Witness(witness::Args),
     /// Make a log key
     Keygen(keygen::Args),
     /// Print the newest checkpoint of a log, ours or remote
@@ -82,6 +85,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
+        Command::Witness(args) => witness::run(args),
         Command::Keygen(args) => keygen::run(args),
         Command::Checkpoint(args) => checkpoint::run(args),
         Command::Fsck(args) => fsck::run(args),
