@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::data_dir::{OwnedLog, open_or_create};
-use super::{Configured, Failure};
+use super::{Configured, Failure, open_files};
 use crate::admission;
 use crate::clock::unix_seconds;
 use crate::config::{ApiSetting, DuplicatesSetting, LogConfig, Settings, WitnessMode};
@@ -65,7 +65,9 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     for config in &configs {
         rules(&settings, config)?; // what cannot be is said before anything is made
     }
-    let frontend_settings = FrontendSettings::from_settings(&settings)?;
+    let mut frontend_settings = FrontendSettings::from_settings(&settings)?;
+    let connections_max = &mut frontend_settings.limits.connections_max;
+    *connections_max = open_files::connections(*connections_max);
 
     // Addresses first: a second server on the same machine fails before it touches the folder.
     let listener = listen(settings.listen(), "listen").await?;
