@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tlog::{
     Checkpoint, CosignatureError, NoteSignature, Timestamp, Verifier, VerifierKey, VkeyError,
 };
 
 use super::state::{StateError, WitnessState, at, replace};
-use crate::publisher::signer::{FileSigner, KeyError, KeyKind, SignError, Signer};
+use crate::publisher::signer::{FileSigner, KeyError, KeyKind, SecretPem, SignError, Signer};
 
 const KEY: &str = "witness.key";
 const PUBLIC_KEY: &str = "witness.vkey";
@@ -106,7 +106,7 @@ impl Cosigner {
         } else {
             let (signer, pem) = FileSigner::generate(KeyKind::Ed25519)?;
             verifier_key(&signer, name)?.ok_or_else(|| CosignerError::OtherKey(path.clone()))?;
-            pem.write_new(&path)?;
+            install(&pem, &path)?;
             signer
         };
         let key = verifier_key(&signer, name)?.ok_or(CosignerError::OtherKey(path))?;
@@ -148,6 +148,19 @@ impl Cosigner {
         let message = self.key.cosigned_message(now, checkpoint)?;
         Ok(self.key.cosignature(now, &self.signer.sign(&message)?)?)
     }
+}
+
+/// Writes a key beside its place, then puts it there: half a key is never found.
+fn install(pem: &SecretPem, path: &Path) -> Result<(), CosignerError> {
+    let next = path.with_extension("key.next");
+    match fs::remove_file(&next) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(at(&next)(error).into());
+        }
+        _ => {} // of a start that did not get far
+    }
+    pem.write_new(&next)?;
+    Ok(fs::rename(&next, path).map_err(at(path))?)
 }
 
 /// The verifier key of a private key; `None` when that is no Ed25519 key.
