@@ -16,6 +16,7 @@ pub mod admission;
 pub mod sequencer;
 pub mod publisher;
 pub mod reader;
+pub mod witness;
 pub mod recovery;
 pub mod fsck;
 pub mod clock;

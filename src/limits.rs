@@ -47,6 +47,9 @@ pub const WITNESS_PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of a witness's answer. A few cosignatures of 5 kB each, at most.
 pub const WITNESS_ANSWER_BYTES_MAX: u64 = 64 << 10;
 
+/// Bytes of a request to our own witness: 63 hashes, and a note with many signatures of 5 kB.
+pub const WITNESS_REQUEST_BYTES_MAX: usize = 128 << 10;
+
 /// Tiles (8 KiB each) that a reader keeps in memory.
 pub const CACHED_TILES_MAX: usize = 1024;
 

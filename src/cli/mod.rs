@@ -7,6 +7,7 @@ mod fsck;
 mod keygen;
 mod open_files;
 mod serve;
+mod witness;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,6 +38,8 @@ struct Cli {
 enum Command {
     /// Run the log
     Serve(serve::Args),
+    /// Run a witness, which cosigns checkpoints of logs
+    Witness(witness::Args),
     /// Make a log key
     Keygen(keygen::Args),
     /// Print the newest checkpoint of a log, ours or remote
@@ -83,6 +86,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
+        Command::Witness(args) => witness::run(args),
         Command::Keygen(args) => keygen::run(args),
         Command::Checkpoint(args) => checkpoint::run(args),
         Command::Fsck(args) => fsck::run(args),

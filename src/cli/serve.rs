@@ -49,7 +49,7 @@ pub(super) struct Args {
 /// An address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address} (--{flag}): {source}")]
-struct ListenError {
+pub(super) struct ListenError {
     address: SocketAddr,
     flag: &'static str,
     #[source]
@@ -237,24 +237,27 @@ fn announcement(
     text
 }
 
-async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, ListenError> {
+pub(super) async fn listen(
+    address: SocketAddr,
+    flag: &'static str,
+) -> Result<TcpListener, ListenError> {
     let listener = TcpListener::bind(address).await;
     listener.map_err(|source| ListenError { address, flag, source })
 }
 
 /// The two signals that end the server; they are heard from the moment of installation on.
-struct Signals {
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn install() -> std::io::Result<Self> {
+    pub(super) fn install() -> std::io::Result<Self> {
         let interrupt = signal(SignalKind::interrupt())?;
         Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn end(&mut self) {
+    pub(super) async fn end(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

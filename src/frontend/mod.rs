@@ -14,6 +14,7 @@ mod settings;
 mod sites;
 mod status;
 mod stream;
+mod witness;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use status::Problem;
 pub use limits::Limits;
 pub use settings::{FrontendSettings, FrontendSettingsError};
 pub use sites::{Door, Sites};
+pub use witness::serve_witness;
 
 /// What the front doors need.
 pub struct App {
@@ -52,10 +54,8 @@ pub struct App {
 /// Serves the API until `shutdown`, then answers what is running and closes.
 pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future) {
     let budget = BodyBudget::new(&app.settings);
-    // Any random word will do; without one the process is just not told apart from others.
-    let word = random_tree_id().map_or(0, |id| id.get() & 0xffff_ffff);
     let limits = app.settings.limits;
-    let doors = Arc::new(Doors { app, budget, ids: RequestIds::new(format!("{word:08x}")) });
+    let doors = Arc::new(Doors { app, budget, ids: RequestIds::new(process_word()) });
     let handler = move |request, peer| doors.clone().enter(request, peer);
     server::run(listener, limits, shutdown, handler).await;
 }
@@ -73,6 +73,12 @@ pub async fn serve_metrics(listener: TcpListener, metrics: Arc<Metrics>, shutdow
         }
     })
     .await;
+}
+
+/// Any random word will do; without one the process is just not told apart from others.
+fn process_word() -> String {
+    let word = random_tree_id().map_or(0, |id| id.get() & 0xffff_ffff);
+    format!("{word:08x}")
 }
 
 struct Doors {
