@@ -17,6 +17,9 @@ pub const BATCH_BYTES_MAX: usize = 16 << 20;
 /// Bytes of one canonical body. Rekor's back end refuses larger ones too (4 MiB gRPC messages).
 pub const LEAF_BYTES_MAX: usize = 4 << 20;
 
+/// Bytes of one leaf that an entry bundle can hold (C2SP tlog-tiles: a 16-bit length).
+pub const BUNDLED_LEAF_BYTES_MAX: usize = u16::MAX as usize;
+
 /// Integrated heads that may wait for the publisher.
 pub const UNPUBLISHED_HEADS_MAX: usize = 1024;
 
