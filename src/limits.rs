@@ -50,5 +50,8 @@ pub const SEARCH_HITS_MAX: usize = 10_000;
 /// Bytes of one request body, unless set otherwise. Rekor's compose file uses nearly the same.
 pub const REQUEST_BODY_BYTES_DEFAULT: usize = 32 << 20;
 
+/// Bytes of one request body of API v2, unless set otherwise, as in Rekor v2.
+pub const V2_REQUEST_BODY_BYTES_DEFAULT: usize = 4 << 20;
+
 const _: () = assert!(BATCH_ENTRIES_MAX <= QUEUE_ENTRIES_MAX);
 const _: () = assert!(LEAF_BYTES_MAX <= BATCH_BYTES_MAX);
