@@ -10,7 +10,7 @@ use tlog::{ConsistencyProof, LeafHash, LogIndex, RootHash, TreeSize};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::admission::{self, AdmittedEntry, Policy, Proposal, Rejection};
+use crate::admission::{self, AdmittedEntry, Policy, Proposal, Proposed, Rejection};
 use crate::limits::{ADMIT_INLINE_BYTES_MAX, PUBLISH_WAIT_MAX, WITNESS_PATIENCE};
 use crate::publisher::Published;
 use crate::publisher::signer::{SignError, public_key_pem};
@@ -75,9 +75,12 @@ impl Log {
     ///
     /// # Errors
     /// As [`CreateEntryError`] says.
-    pub async fn create_entry(&self, proposal: Proposal) -> Result<LoggedEntry, CreateEntryError> {
+    pub async fn create_entry(
+        &self,
+        proposed: impl Into<Proposed>,
+    ) -> Result<LoggedEntry, CreateEntryError> {
         let shard = self.active();
-        let entry = self.admit(proposal).await?;
+        let entry = self.admit(proposed.into()).await?;
         let (leaf_hash, body) = (entry.leaf_hash(), entry.body().to_vec());
         let id = EntryId { tree_id: shard.tree_id(), leaf_hash };
 
@@ -109,8 +112,11 @@ impl Log {
     ///
     /// # Errors
     /// As [`CreateEntryError`] says.
-    pub async fn append(&self, proposal: Proposal) -> Result<Appended, CreateEntryError> {
-        let entry = self.admit(proposal).await?;
+    pub async fn append(
+        &self,
+        proposed: impl Into<Proposed>,
+    ) -> Result<Appended, CreateEntryError> {
+        let entry = self.admit(proposed.into()).await?;
         let leaf_hash = entry.leaf_hash();
         let (placement, checkpoint) = self.place(entry, WhenFull::Wait).await?;
         let (index, integrated_time, duplicate) = match placement {
@@ -178,17 +184,17 @@ impl Log {
         Ok(PromisedEntry { entry, signed_entry_timestamp })
     }
 
-    /// Small proposals are judged where they are: a worker of the runtime for each core is the
+    /// Small entries are judged where they are: a worker of the runtime for each core is the
     /// pool. Large ones would hold up the connections that share the worker.
-    async fn admit(&self, proposal: Proposal) -> Result<AdmittedEntry, CreateEntryError> {
+    async fn admit(&self, proposed: Proposed) -> Result<AdmittedEntry, CreateEntryError> {
         if self.frozen {
             return Err(CreateEntryError::Frozen);
         }
-        if proposal.text_bytes() <= ADMIT_INLINE_BYTES_MAX {
-            return Ok(admission::admit(&proposal, &self.policy)?);
+        if proposed.bytes() <= ADMIT_INLINE_BYTES_MAX {
+            return Ok(admission::admit(&proposed, &self.policy)?);
         }
         let policy = self.policy.clone();
-        let judged = spawn_blocking(move || admission::admit(&proposal, &policy)).await;
+        let judged = spawn_blocking(move || admission::admit(&proposed, &policy)).await;
         // It panicked, which is a bug: this request fails, the log goes on.
         Ok(judged.map_err(|error| Rejection::Internal(error.to_string()))??)
     }

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::data_dir::{OwnedLog, open_or_create};
 use super::{Configured, Failure, open_files};
-use crate::admission;
+use crate::admission::{self, Accepts};
 use crate::clock::unix_seconds;
 use crate::config::{ApiSetting, DuplicatesSetting, LogConfig, Settings, WitnessMode};
 use crate::frontend::{self, App, Door, FrontendSettings, Sites};
@@ -177,7 +177,14 @@ fn guard_of(path: &Path, config: &LogConfig) -> PathBuf {
 fn rules(settings: &Settings, config: &LogConfig) -> Result<Rules, Failure> {
     let set = &config.set;
     let attestation_bytes_max = settings.attestation_bytes_max();
-    let mut policy = admission::Policy { attestation_bytes_max, ..admission::Policy::default() };
+    let accepts = match config.api {
+        ApiSetting::V1 => Accepts::RekorV1,
+        ApiSetting::V2 => Accepts::RekorV2,
+        ApiSetting::Raw => Accepts::Raw,
+    };
+    let defaults = admission::Policy::of(accepts);
+    let legacy_dsse = set.legacy_dsse.unwrap_or(defaults.legacy_dsse);
+    let mut policy = admission::Policy { attestation_bytes_max, legacy_dsse, ..defaults };
     if let Some(kinds) = &set.enabled_kinds {
         policy.enable_kinds(kinds)?;
     }

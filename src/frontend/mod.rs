@@ -7,6 +7,7 @@ mod health;
 mod limits;
 mod observe;
 mod rekor_v1;
+mod rekor_v2;
 mod reply;
 mod reply_body;
 mod server;
@@ -37,6 +38,7 @@ use sites::Site;
 use status::Problem;
 
 pub use limits::Limits;
+pub use rekor_v2::{MalformedRequest, read_request};
 pub use settings::{FrontendSettings, FrontendSettingsError};
 pub use sites::{Door, Sites};
 pub use witness::serve_witness;
@@ -91,13 +93,17 @@ struct Doors {
 enum Place {
     Health(Probe),
     RekorV1(rekor_v1::Target),
+    RekorV2(rekor_v2::Target),
 }
 
 impl Place {
     fn find(parts: &Parts) -> Self {
         let path = parts.uri.path();
-        match Probe::at(path) {
-            Some(probe) => Self::Health(probe),
+        if let Some(probe) = Probe::at(path) {
+            return Self::Health(probe);
+        }
+        match rekor_v2::Target::find(&parts.method, path) {
+            Some(target) => Self::RekorV2(target),
             None => Self::RekorV1(rekor_v1::Target::find(&parts.method, path)),
         }
     }
@@ -106,6 +112,7 @@ impl Place {
         match self {
             Self::Health(probe) => probe.template(),
             Self::RekorV1(target) => target.template(),
+            Self::RekorV2(target) => target.template(),
         }
     }
 }
@@ -139,6 +146,9 @@ impl Doors {
             }
             Place::RekorV1(target) => {
                 rekor_v1::answer(&self.app, log(Api::V1), target, parts, body).await
+            }
+            Place::RekorV2(target) => {
+                rekor_v2::answer(&self.app, log(Api::V2), *target, body).await
             }
         }
     }
