@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::sleep;
 
-use crate::check::Fault;
+use crate::rekor_v1::check::Fault;
 use crate::client::{Answer, CallError, Connection};
 use crate::pace::{Pace, Ticket};
 use crate::plan::{Bounds, Load, Sampling};

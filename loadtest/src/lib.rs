@@ -8,11 +8,9 @@
 //! | [`entries`] | keys, signatures, proposals, made before the clock starts |
 //! | [`pace`] | when each request is due |
 //! | [`drive`] | the timed path |
-//! | [`writer`], [`reader`] | what is asked of the server |
+//! | [`rekor_v1`] | what is asked of the server, and whether its answers are true |
 //! | [`client`] | one HTTP/1.1 connection |
 //! | [`tally`] | what is noted while the clock runs |
-//! | [`check`], [`wire`] | whether an answer is true |
-//! | [`audit`] | which answers are verified afterwards, and what else must hold |
 //! | [`procfs`] | CPU time and memory of the server and of the generator |
 //! | [`report`], [`progress`] | what people and scripts see |
 #![forbid(unsafe_code)]
@@ -22,13 +20,9 @@ pub mod run;
 pub mod entries;
 pub mod pace;
 pub mod drive;
-pub mod writer;
-pub mod reader;
+pub mod rekor_v1;
 pub mod client;
 pub mod tally;
-pub mod check;
-pub mod wire;
-pub mod audit;
 pub mod procfs;
 pub mod report;
 pub mod progress;

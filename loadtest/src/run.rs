@@ -8,8 +8,8 @@ use hyper::StatusCode;
 use thiserror::Error;
 use tlog::TreeHead;
 
-use crate::audit::{History, get, get_entry, link_heads, read_back, verify_samples};
-use crate::check::{Expected, Fault, LogIdentity, Verified};
+use crate::rekor_v1::audit::{History, get, get_entry, link_heads, read_back, verify_samples};
+use crate::rekor_v1::check::{Expected, Fault, LogIdentity, Verified};
 use crate::client::{CallError, Connection};
 use crate::drive::{Driven, Target, drive};
 use crate::entries::sign;
@@ -17,11 +17,11 @@ use crate::pace::count_due;
 use crate::plan::{Bounds, Load, Mode, Plan, ReadBy};
 use crate::procfs::{Usage, own_usage, usage};
 use crate::progress::Progress;
-use crate::reader::{Known, Lookups, path_by_index, spread};
+use crate::rekor_v1::reader::{Known, Lookups, path_by_index, spread};
 use crate::report::{Checks, Latency, ProcessReport, Report, RunReport, load_words, per_entry};
 use crate::tally::Failures;
-use crate::wire;
-use crate::writer::Proposals;
+use crate::rekor_v1::wire;
+use crate::rekor_v1::writer::Proposals;
 
 /// Entries whose IDs are learnt before a read by ID; each costs one request.
 const KNOWN_MAX: u64 = 1_000;

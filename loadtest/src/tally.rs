@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::check::Fault;
+use crate::rekor_v1::check::Fault;
 use crate::client::{Answer, CallError};
 use crate::plan::Sampling;
 

@@ -4,7 +4,7 @@
 use hyper::{StatusCode, Uri};
 use tlog::LeafHash;
 
-use crate::check::{Fault, framing};
+use crate::rekor_v1::check::{Fault, framing};
 use crate::client::{Answer, CallError, Connection};
 use crate::drive::Target;
 use crate::entries::Entry;

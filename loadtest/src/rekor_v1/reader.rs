@@ -3,11 +3,11 @@
 
 use hyper::{StatusCode, Uri};
 
-use crate::check::{Expected, Fault, framing};
+use crate::rekor_v1::check::{Expected, Fault, framing};
 use crate::client::{Answer, CallError, Connection};
 use crate::drive::Target;
 use crate::plan::ReadBy;
-use crate::writer::ENTRIES_PATH;
+use crate::rekor_v1::writer::ENTRIES_PATH;
 
 /// An entry that is there.
 #[derive(Clone, Debug)]

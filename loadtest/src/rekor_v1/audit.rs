@@ -9,11 +9,11 @@ use std::thread;
 use hyper::StatusCode;
 use tlog::TreeHead;
 
-use crate::check::{Expected, Fault, LogIdentity, Verified, framing, verify_consistency};
+use crate::rekor_v1::check::{Expected, Fault, LogIdentity, Verified, framing, verify_consistency};
 use crate::client::{Answer, CallError, Connection};
-use crate::reader::{path_by_id, path_by_index, uri};
+use crate::rekor_v1::reader::{path_by_id, path_by_index, uri};
 use crate::tally::{Failures, Sample};
-use crate::wire;
+use crate::rekor_v1::wire;
 
 /// What all runs of the program have seen of the log.
 pub struct History {

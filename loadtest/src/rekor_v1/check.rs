@@ -13,7 +13,7 @@ use tlog::{
 };
 
 use crate::client::Answer;
-use crate::wire;
+use crate::rekor_v1::wire;
 
 /// What is wrong with an answer.
 #[derive(Debug, Error, PartialEq, Eq)]
