@@ -1,13 +1,17 @@
 //! Writes: request `n` proposes entry `n`. Its entry ID is known beforehand, so that every 201 is
 //! held against it at the price of comparing 80 bytes.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use hyper::{StatusCode, Uri};
 use tlog::LeafHash;
 
-use crate::rekor_v1::check::{Fault, framing};
 use crate::client::{Answer, CallError, Connection};
 use crate::drive::Target;
-use crate::entries::Entry;
+use crate::entries::{Entry, Signed};
+use crate::fault::Fault;
+use crate::rekor_v1::check::framing;
 
 /// Where entries are proposed.
 pub const ENTRIES_PATH: &str = "/api/v1/log/entries";
@@ -32,9 +36,44 @@ impl Proposals {
     }
 }
 
+/// Writes an entry down as hashedrekord 0.0.1, in RFC 8785 form with the key in canonical PEM: in
+/// that form it is its own canonical body.
+pub fn entry(signed: &Signed) -> Entry {
+    let body = format!(
+        concat!(
+            r#"{{"apiVersion":"0.0.1","kind":"hashedrekord","spec":{{"data":{{"hash":"#,
+            r#"{{"algorithm":"sha256","value":"{digest}"}}}},"#,
+            r#""signature":{{"content":"{signature}","publicKey":{{"content":"{key}"}}}}}}}}"#
+        ),
+        digest = hex::encode(signed.digest),
+        signature = STANDARD.encode(&signed.signature),
+        key = STANDARD.encode(pem(&signed.spki)),
+    );
+    let body = Bytes::from(body);
+    Entry::new(body.clone(), body)
+}
+
+/// A public key in canonical PEM: 64 columns, a newline at the end.
+fn pem(spki: &[u8]) -> String {
+    const COLUMNS: usize = 64;
+    let text = STANDARD.encode(spki);
+    let mut pem = String::from("-----BEGIN PUBLIC KEY-----\n");
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(COLUMNS));
+        pem.push_str(line);
+        pem.push('\n');
+        rest = after;
+    }
+    pem.push_str("-----END PUBLIC KEY-----\n");
+    pem
+}
+
 impl Target for Proposals {
+    type Link = Connection;
+
     async fn call(&self, connection: &mut Connection, number: u64) -> Result<Answer, CallError> {
-        let body = self.entry(number).body.clone();
+        let body = self.entry(number).request.clone();
         connection.post(self.path.clone(), body).await
     }
 
@@ -63,7 +102,35 @@ fn entry_id(tree: [u8; 16], leaf: &LeafHash) -> [u8; 80] {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
+    use crate::entries::sign;
+
     use super::*;
+
+    fn decoded(value: &Value) -> Vec<u8> {
+        STANDARD.decode(value.as_str().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn entries_are_canonical() {
+        let signed = Signed { digest: [7; 32], signature: vec![1, 2, 3], spki: vec![9; 91] };
+        let entry = entry(&signed);
+        let json: Value = serde_json::from_slice(&entry.body).unwrap();
+        // serde_json sorts members; ASCII only, so its compact form is the RFC 8785 form.
+        assert_eq!(json.to_string().as_bytes(), &entry.body[..]);
+        assert_eq!(entry.request, entry.body);
+        let spec = &json["spec"];
+        assert_eq!(spec["data"]["hash"]["value"], "07".repeat(32));
+        assert_eq!(decoded(&spec["signature"]["content"]), [1, 2, 3]);
+        let pem = String::from_utf8(decoded(&spec["signature"]["publicKey"]["content"])).unwrap();
+        let der: String = pem.lines().filter(|line| !line.starts_with("--")).collect();
+        assert_eq!(STANDARD.decode(der).unwrap(), [9; 91]);
+        let lengths: Vec<usize> = pem.lines().map(str::len).collect();
+        assert_eq!(lengths, [26, 64, 60, 24]);
+        assert!(pem.ends_with("-----\n"));
+        assert_eq!(sign(1, super::entry).unwrap().len(), 1);
+    }
 
     #[test]
     fn entry_ids_are_tree_and_leaf_in_hexadecimal() {
