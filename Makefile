@@ -23,7 +23,7 @@ LOAD ?= write http://127.0.0.1:3000
 SERVE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help deps run build test interop clients bench load fmt lint deny fuzz nightly image
+.PHONY: help deps run build test interop clients bench load proto fmt lint deny fuzz nightly image
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench: deps ## criterion benches of each room
 
 load: ## load a running server and check its answers: make load LOAD='write http://127.0.0.1:3000'
 	@$(CARGO) run --release --locked --package loadtest -- $(LOAD)
+
+proto: ## generate the Rust of the .proto files anew
+	CAIRN_GENERATE=1 $(CARGO) test --release --locked --package proto --test generate
 
 fmt: ## format the code
 	$(CARGO) fmt --all

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use cairn::admission::{Policy, Proposal};
-use cairn::log::{Api, Log, Rules, Shard};
+use cairn::log::{Api, Log, Rules};
 use cairn::publisher::signer::{FileSigner, KeyKind, Signer};
 use cairn::publisher::{Publisher, Setup, SigningCore};
 use cairn::reader::Reader;
 use cairn::sequencer::Sequencer;
+use cairn::shard::Shard;
 use cairn::telemetry::Metrics;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use storage::memory::MemoryStore;

@@ -74,7 +74,8 @@ impl Rules {
 pub struct LoggedEntry {
     /// Its name.
     pub id: EntryId,
-    /// The ID of the tree's key, see [`SigningCore::log_id`](crate::publisher::SigningCore::log_id).
+    /// The ID of the tree's key.
+    /// See [`SigningCore::log_id`](crate::publisher::SigningCore::log_id).
     pub log_id: [u8; 32],
     /// The canonical body.
     pub body: Vec<u8>,
@@ -134,6 +135,9 @@ pub enum CreateEntryError {
     /// More than the log's quota allows: nothing was written.
     #[error(transparent)]
     OverQuota(#[from] OverQuota),
+    /// The log's witnesses have been away for a while: nothing was written, try again.
+    #[error("the log's witnesses do not answer; try again later")]
+    NoQuorum,
     /// The log takes no entries any more.
     #[error("the log is frozen")]
     Frozen,

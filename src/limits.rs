@@ -8,14 +8,23 @@ pub const ADMIT_INLINE_BYTES_MAX: usize = 64 << 10;
 /// Entries that may wait for the sequencer. Beyond it a writer is told to come back later.
 pub const QUEUE_ENTRIES_MAX: usize = 8192;
 
+/// Bytes of the entries that may wait for the sequencer, whether their writers still wait or not.
+pub const QUEUE_BYTES_MAX: usize = 64 << 20;
+
 /// Entries in one commit. Bounds the time of a commit and the memory of a batch.
 pub const BATCH_ENTRIES_MAX: usize = 4096;
 
-/// Bytes of canonical bodies and attestations in one commit.
+/// Bytes of canonical bodies, attestations and index keys in one commit.
 pub const BATCH_BYTES_MAX: usize = 16 << 20;
 
 /// Bytes of one canonical body. Rekor's back end refuses larger ones too (4 MiB gRPC messages).
 pub const LEAF_BYTES_MAX: usize = 4 << 20;
+
+/// Index keys of one entry: statements with more subjects and materials are refused.
+pub const INDEX_KEYS_MAX: usize = 65_536;
+
+/// Characters of one index key; a longer one, which no search could name, is left out.
+pub const INDEX_KEY_CHARS_MAX: usize = 512;
 
 /// Integrated heads that may wait for the publisher.
 pub const UNPUBLISHED_HEADS_MAX: usize = 1024;
@@ -25,6 +34,18 @@ pub const RECENT_CHECKPOINTS_MAX: usize = 64;
 
 /// How long a writer waits for its entry to be published. Below the 30 s of Rekor's write timeout.
 pub const PUBLISH_WAIT_MAX: Duration = Duration::from_secs(25);
+
+/// How long a checkpoint that is short of its quorum rests before the witnesses see it again.
+pub const WITNESS_RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// Time for one round of all witnesses, unless set otherwise.
+pub const WITNESS_ROUND_DEFAULT: Duration = Duration::from_secs(5);
+
+/// For how long a checkpoint may be short of its quorum before writers are turned away at once.
+pub const WITNESS_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Bytes of a witness's answer. A few cosignatures of 5 kB each, at most.
+pub const WITNESS_ANSWER_BYTES_MAX: u64 = 64 << 10;
 
 /// Tiles (8 KiB each) that a reader keeps in memory.
 pub const CACHED_TILES_MAX: usize = 1024;
@@ -37,3 +58,4 @@ pub const REQUEST_BODY_BYTES_DEFAULT: usize = 32 << 20;
 
 const _: () = assert!(BATCH_ENTRIES_MAX <= QUEUE_ENTRIES_MAX);
 const _: () = assert!(LEAF_BYTES_MAX <= BATCH_BYTES_MAX);
+const _: () = assert!(BATCH_BYTES_MAX <= QUEUE_BYTES_MAX);

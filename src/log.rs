@@ -5,18 +5,19 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use storage::{LogRecord, TreeId};
-use tlog::{ConsistencyProof, LeafHash, LogIndex, RootHash, TreeHead, TreeSize};
+use storage::TreeId;
+use tlog::{ConsistencyProof, LeafHash, LogIndex, RootHash, TreeSize};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::admission::{self, AdmittedEntry, Policy, Proposal, Rejection};
-use crate::limits::{ADMIT_INLINE_BYTES_MAX, PUBLISH_WAIT_MAX};
+use crate::limits::{ADMIT_INLINE_BYTES_MAX, PUBLISH_WAIT_MAX, WITNESS_PATIENCE};
+use crate::publisher::Published;
 use crate::publisher::signer::{SignError, public_key_pem};
-use crate::publisher::{Published, Publisher};
 use crate::quota::Quota;
-use crate::reader::{ReadError, Reader, View};
+use crate::reader::{ReadError, View};
 use crate::sequencer::{Placement, Sequencer, WhenFull};
+use crate::shard::Shard;
 use crate::shards::{EntryId, ShardMap, VirtualIndex};
 
 pub use crate::answers::{
@@ -35,64 +36,6 @@ pub struct Log {
     sequencer: Sequencer,
     shards: Vec<Shard>, // frozen ones first; the last one is active
     map: ShardMap,
-}
-
-/// One tree of the log: how it is read and under whose key.
-pub struct Shard {
-    record: LogRecord,
-    reader: Reader,
-    publisher: Publisher,
-}
-
-impl Shard {
-    /// The shard behind these rooms.
-    pub fn new(record: LogRecord, reader: Reader, publisher: Publisher) -> Self {
-        Self { record, reader, publisher }
-    }
-
-    /// What binds the tree to its identity.
-    pub fn record(&self) -> &LogRecord {
-        &self.record
-    }
-
-    /// The tree.
-    pub fn tree_id(&self) -> TreeId {
-        self.record.tree_id
-    }
-
-    /// The name on the signature lines of its checkpoints: the log's host name.
-    pub fn key_name(&self) -> &str {
-        self.publisher.core().name()
-    }
-
-    /// The ID of its key, see [`SigningCore::log_id`](crate::publisher::SigningCore::log_id).
-    pub fn log_id(&self) -> [u8; 32] {
-        self.publisher.core().log_id()
-    }
-
-    /// Its newest published checkpoint.
-    pub fn checkpoint(&self) -> Arc<Published> {
-        self.publisher.newest()
-    }
-
-    /// Its published checkpoints as they come, the newest first of all.
-    pub fn checkpoints(&self) -> Publisher {
-        self.publisher.clone()
-    }
-
-    /// What can be read of it now.
-    pub fn view(&self) -> View<'_> {
-        self.reader.at(self.head())
-    }
-
-    /// What could be read of it at a published head.
-    pub fn at(&self, head: TreeHead) -> View<'_> {
-        self.reader.at(head)
-    }
-
-    fn head(&self) -> TreeHead {
-        self.publisher.newest().head
-    }
 }
 
 impl Log {
@@ -147,7 +90,7 @@ impl Log {
             Some(proof) if placed.head() == checkpoint.head => proof,
             // The checkpoint covers later batches too, or this writer woke up so late that its own
             // is not at hand any more.
-            _ => shard.reader.at(checkpoint.head).inclusion_proof(placed.index).await?,
+            _ => shard.at(checkpoint.head).inclusion_proof(placed.index).await?,
         };
         Ok(LoggedEntry {
             id,
@@ -173,7 +116,7 @@ impl Log {
         let (index, integrated_time, duplicate) = match placement {
             Placement::Integrated(placed) => (placed.index, placed.integrated_time, false),
             Placement::Duplicate(index) => {
-                let found = self.active().reader.at(checkpoint.head).entry(index).await?;
+                let found = self.active().at(checkpoint.head).entry(index).await?;
                 (index, found.map_or(0, |entry| entry.integrated_time), true)
             }
         };
@@ -187,6 +130,9 @@ impl Log {
         when_full: WhenFull,
     ) -> Result<(Placement, Arc<Published>), CreateEntryError> {
         let shard = self.active();
+        if shard.publisher.held_for().is_some_and(|held| held > WITNESS_PATIENCE) {
+            return Err(CreateEntryError::NoQuorum);
+        }
         self.quota.take(shard.head().size, Instant::now())?;
         let published = async {
             let placement = self.sequencer.add(entry, when_full).await?;
@@ -330,7 +276,7 @@ impl Log {
         if last > head.size.0 {
             return Err(ProofRequestError::BeyondTree { requested: last, size: head.size.0 });
         }
-        let view = shard.reader.at(head);
+        let view = shard.at(head);
         let proof = view.consistency_proof(TreeSize(first), TreeSize(last)).await?;
         Ok((proof, head.root))
     }
@@ -342,7 +288,10 @@ impl Log {
             name: self.name.clone(),
             head: shard.head(),
             not_writing: self.sequencer.stopped(),
-            not_publishing: shard.publisher.stopped(),
+            not_publishing: shard.publisher.stopped().or_else(|| {
+                let held = shard.publisher.held_for().filter(|held| *held > WITNESS_PATIENCE);
+                held.map(|_| "there is no quorum of witnesses".into())
+            }),
         }
     }
 
@@ -362,7 +311,7 @@ impl Log {
     ) -> Result<Option<LoggedEntry>, ReadError> {
         let shard = &self.shards[number];
         let checkpoint = shard.publisher.newest();
-        let view = shard.reader.at(checkpoint.head);
+        let view = shard.at(checkpoint.head);
         let Some(entry) = view.entry(index).await? else { return Ok(None) };
         let leaf_hash = tlog::hash_leaf(&entry.body);
         let id = EntryId { tree_id: shard.tree_id(), leaf_hash };

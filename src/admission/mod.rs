@@ -132,7 +132,7 @@ pub fn admit(proposal: &Proposal, policy: &Policy) -> Result<AdmittedEntry, Reje
         return Err(Rejection::Input(format!("the canonical entry is larger than {max} bytes")));
     }
     let leaf_hash = hash_leaf(&body);
-    let parts = Parts { body, index_keys: index_keys::finish(index_keys), attestation };
+    let parts = Parts { body, index_keys: index_keys::finish(index_keys)?, attestation };
     Ok(AdmittedEntry { kind: kind.kind, leaf_hash, parts })
 }
 

@@ -1,16 +1,15 @@
 //! `cairn checkpoint`: print the newest checkpoint of a log, ours or remote.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use tlog::{Checkpoint, KeyId, Note, SignedCheckpoint, Verifier};
-use ureq::tls::{RootCerts, TlsConfig};
 
 use super::data_dir::{open_read_only, pick};
 use super::{Configured, Failure, Output};
 use crate::publisher::signer::public_key_der;
+use crate::web_client::agent;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -125,16 +124,9 @@ fn remote(url: &str, log: &str, public_key: Option<&Path>) -> Result<(String, bo
 }
 
 fn fetch(url: &str) -> Result<String, Failure> {
-    let answer = agent().get(url).call().map_err(|error| format!("{url}: {error}"))?;
+    let answer = agent(TIMEOUT).get(url).call().map_err(|error| format!("{url}: {error}"))?;
+    if !answer.status().is_success() {
+        return Err(format!("{url}: {}", answer.status()).into());
+    }
     Ok(answer.into_body().into_with_config().limit(ANSWER_BYTES_MAX).read_to_string()?)
-}
-
-/// An HTTP client that trusts the machine's certificate authorities.
-fn agent() -> ureq::Agent {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(provider)
-        .root_certs(RootCerts::PlatformVerifier)
-        .build();
-    ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).tls_config(tls).build().new_agent()
 }

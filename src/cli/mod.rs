@@ -5,6 +5,7 @@ mod completions;
 mod data_dir;
 mod fsck;
 mod keygen;
+mod open_files;
 mod serve;
 
 use std::path::PathBuf;

@@ -4,25 +4,29 @@ use std::io::{Write as _, stdout};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use tlog::Verifier;
+use tlog::{Policy, Verifier};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::data_dir::{OwnedLog, open_or_create};
-use super::{Configured, Failure};
-use crate::admission::Policy;
+use super::{Configured, Failure, open_files};
+use crate::admission;
 use crate::clock::unix_seconds;
-use crate::config::{ApiSetting, DuplicatesSetting, LogConfig, Settings};
+use crate::config::{ApiSetting, DuplicatesSetting, LogConfig, Settings, WitnessMode};
 use crate::frontend::{self, App, Door, FrontendSettings, Sites};
-use crate::log::{Api, Duplicates, Log, Rules, Shard};
+use crate::limits::WITNESS_ROUND_DEFAULT;
+use crate::log::{Api, Duplicates, Log, Rules};
 use crate::publisher::signer::public_key_pem;
+use crate::publisher::witness::{HttpWitness, WithoutQuorum, Witnessing};
 use crate::publisher::{self, HeadGuard, Publisher, SigningCore};
 use crate::quota::{self, Quota};
 use crate::reader::Reader;
 use crate::recovery::{Identity, recover};
 use crate::sequencer::Sequencer;
+use crate::shard::Shard;
 use crate::telemetry::{Metrics, init_logging};
 
 const EXAMPLES: &str = "\
@@ -61,7 +65,9 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     for config in &configs {
         rules(&settings, config)?; // what cannot be is said before anything is made
     }
-    let frontend_settings = FrontendSettings::from_settings(&settings)?;
+    let mut frontend_settings = FrontendSettings::from_settings(&settings)?;
+    let connections_max = &mut frontend_settings.limits.connections_max;
+    *connections_max = open_files::connections(*connections_max);
 
     // Addresses first: a second server on the same machine fails before it touches the folder.
     let listener = listen(settings.listen(), "listen").await?;
@@ -128,6 +134,7 @@ async fn open_log(
     let (sequencer, heads) = Sequencer::start(store.clone(), edge, unix_seconds, metrics.clone());
     let setup = publisher::Setup {
         guard,
+        witnessing: witnessing(config)?,
         interval_min: config.checkpoint_interval(),
         ..publisher::Setup::new(Arc::new(core), store.clone(), unix_seconds, metrics)
     };
@@ -135,6 +142,26 @@ async fn open_log(
     let publisher = publisher.map_err(|error| format!("log {}: {error}", config.name))?;
     let active = Shard::new(folder.record, Reader::new(store), publisher);
     Ok(Arc::new(Log::new(rules(settings, config)?, sequencer, Vec::new(), active)))
+}
+
+/// The witnesses that a log's policy file names.
+fn witnessing(config: &LogConfig) -> Result<Option<Witnessing>, Failure> {
+    let set = &config.set;
+    let Some(path) = &set.witness_policy else { return Ok(None) };
+    let file =
+        |error: &dyn std::fmt::Display| format!("witness policy {}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| file(&error))?;
+    let policy = Policy::parse(&text).map_err(|error| file(&error))?;
+    let without_quorum = match set.witness_mode {
+        None | Some(WitnessMode::Publish) => WithoutQuorum::Publish,
+        Some(WitnessMode::Wait) => WithoutQuorum::Wait,
+        Some(WitnessMode::Stop) => WithoutQuorum::Stop,
+    };
+    let round_max = set.witness_timeout_ms.map_or(WITNESS_ROUND_DEFAULT, Duration::from_millis);
+    let connect = |_: &str, url: &str| Arc::new(HttpWitness::new(url, round_max)) as Arc<_>;
+    let made = Witnessing::new(policy, without_quorum, round_max, connect);
+    let made = made.map_err(|name| file(&format!("witness {name} has no URL")))?;
+    Ok(Some(made))
 }
 
 /// Each log has a guard file of its own; the v1 log's has the name that was set.
@@ -150,7 +177,7 @@ fn guard_of(path: &Path, config: &LogConfig) -> PathBuf {
 fn rules(settings: &Settings, config: &LogConfig) -> Result<Rules, Failure> {
     let set = &config.set;
     let attestation_bytes_max = settings.attestation_bytes_max();
-    let mut policy = Policy { attestation_bytes_max, ..Policy::default() };
+    let mut policy = admission::Policy { attestation_bytes_max, ..admission::Policy::default() };
     if let Some(kinds) = &set.enabled_kinds {
         policy.enable_kinds(kinds)?;
     }

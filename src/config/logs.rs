@@ -1,7 +1,7 @@
 //! The logs of one process: `[logs.NAME]` tables in the file, over two that are always there.
 //!
 //! `v1` and `v2` exist unless they are switched off; they take what is set at the top level where
-//! their own table is silent. Any other name is a further log, with a host name or a path of its own.
+//! their own table is silent. Any other name is a further log, with a host name or path of its own.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;

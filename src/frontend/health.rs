@@ -1,13 +1,14 @@
-//! Is it alive, can it work: `/livez`, `/readyz`, `/healthz` (the same as `/readyz`).
+//! Is it alive, can it work: `/livez`, `/readyz`, and `/healthz`, which says the same as `/readyz`
+//! in the words of Rekor v2.
 //!
-//! Rekor has none of these; its probes ask `/ping`, which is in `rekor_v1`.
+//! Rekor v1 has none of these; its probes ask `/ping`, which is in `rekor_v1`.
 
 use std::fmt::Write as _;
 
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::{Method, StatusCode};
 
-use super::reply::typed;
+use super::reply::{json, typed};
 use super::server::Reply;
 use super::status::Problem;
 use crate::log::Health;
@@ -17,8 +18,10 @@ use crate::log::Health;
 pub(crate) enum Probe {
     /// Does the process answer?
     Live,
-    /// Does the log write and publish?
+    /// Do the logs write and publish?
     Ready,
+    /// The same, as gRPC's health service says it in JSON.
+    Serving,
 }
 
 impl Probe {
@@ -26,7 +29,8 @@ impl Probe {
     pub(crate) fn at(path: &str) -> Option<Self> {
         match path {
             "/livez" => Some(Self::Live),
-            "/readyz" | "/healthz" => Some(Self::Ready),
+            "/readyz" => Some(Self::Ready),
+            "/healthz" => Some(Self::Serving),
             _ => None,
         }
     }
@@ -36,6 +40,7 @@ impl Probe {
         match self {
             Self::Live => "/livez",
             Self::Ready => "/readyz",
+            Self::Serving => "/healthz",
         }
     }
 
@@ -46,11 +51,16 @@ impl Probe {
             return Problem::MethodNotAllowed(method.to_string(), &["GET", "HEAD"]).into_reply();
         }
         let mut checks = Vec::new();
-        for log in logs.iter().filter(|_| self == Self::Ready) {
+        for log in logs.iter().filter(|_| self != Self::Live) {
             checks.push((&log.name, "writing", log.not_writing.is_none()));
             checks.push((&log.name, "publishing", log.not_publishing.is_none()));
         }
         let failed = checks.iter().any(|(_, _, well)| !well);
+        let status = if failed { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+        if self == Self::Serving {
+            let serving = if failed { "NOT_SERVING" } else { "SERVING" };
+            return no_store(json(status, format!("{{\"status\":\"{serving}\"}}\n")));
+        }
         let mut text = String::new();
         if failed || query.is_some_and(|query| query.split('&').any(is_verbose)) {
             for (name, what, well) in checks {
@@ -60,11 +70,13 @@ impl Probe {
             }
         }
         text.push_str(if failed { "not ready\n" } else { "ok\n" });
-        let status = if failed { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-        let mut reply = typed(status, "text/plain; charset=utf-8", text);
-        reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        reply
+        no_store(typed(status, "text/plain; charset=utf-8", text))
     }
+}
+
+fn no_store(mut reply: Reply) -> Reply {
+    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply
 }
 
 fn is_verbose(parameter: &str) -> bool {
@@ -95,7 +107,8 @@ mod tests {
     #[tokio::test]
     async fn well() {
         assert_eq!(ask("/livez", None, None).await, (200, "ok\n".into()));
-        assert_eq!(ask("/healthz", None, None).await, (200, "ok\n".into()));
+        let serving = "{\"status\":\"SERVING\"}\n";
+        assert_eq!(ask("/healthz", None, None).await, (200, serving.into()));
         let verbose = "[+]v1 writing ok\n[+]v1 publishing ok\n[+]v2 writing ok\n\
                        [+]v2 publishing ok\nok\n";
         assert_eq!(ask("/readyz", Some("verbose"), None).await, (200, verbose.into()));
@@ -107,5 +120,7 @@ mod tests {
         let text = "[-]v1 writing failed: see the log\n[+]v1 publishing ok\n[+]v2 writing ok\n\
                     [+]v2 publishing ok\nnot ready\n";
         assert_eq!(ask("/readyz", None, Some("disk full")).await, (503, text.into()));
+        let not_serving = "{\"status\":\"NOT_SERVING\"}\n";
+        assert_eq!(ask("/healthz", None, Some("disk full")).await, (503, not_serving.into()));
     }
 }

@@ -34,7 +34,11 @@ impl Default for Limits {
 const BODIES_BYTES_DEFAULT: usize = 64 << 20;
 const SHUTDOWN_DEFAULT: Duration = Duration::from_secs(30);
 
-/// Connections that are being told to come back; more are dropped.
+/// Connections to the metrics.
+pub(super) const METRICS_CONNECTIONS_MAX: usize = 64;
+
+/// Connections that are being told to come back, no more than there may be others; the rest is
+/// dropped.
 pub(super) const REFUSALS_MAX: usize = 256;
 
 /// Bytes of a request line and its headers, as in Rekor.
@@ -56,6 +60,9 @@ pub(super) const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
 pub(super) const LEFTOVER_BYTES_MAX: usize = 64 << 20;
 /// See [`LEFTOVER_BYTES_MAX`].
 pub(super) const LEFTOVER_READ_MAX: Duration = Duration::from_secs(5);
+
+/// Characters of a path, a user agent or a detail that are logged.
+pub(super) const LOGGED_CHARS_MAX: usize = 1024;
 
 /// Characters of a request ID that are logged.
 pub(super) const REQUEST_ID_CHARS_MAX: usize = 128;

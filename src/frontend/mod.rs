@@ -29,6 +29,7 @@ use crate::telemetry::{METRICS_TEXT, Metrics};
 
 use body::{Body, BodyBudget};
 use health::Probe;
+use limits::METRICS_CONNECTIONS_MAX;
 use observe::{Observed, RequestIds, unless_panicked};
 use server::Reply;
 use sites::Site;
@@ -61,7 +62,8 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future) 
 
 /// Serves `GET /metrics` until `shutdown`.
 pub async fn serve_metrics(listener: TcpListener, metrics: Arc<Metrics>, shutdown: impl Future) {
-    server::run(listener, Limits::default(), shutdown, move |request: Request<Incoming>, _peer| {
+    let limits = Limits { connections_max: METRICS_CONNECTIONS_MAX, ..Limits::default() };
+    server::run(listener, limits, shutdown, move |request: Request<Incoming>, _peer| {
         let metrics = metrics.clone();
         async move {
             match request.uri().path() {

@@ -12,7 +12,7 @@ use hyper::header::{HeaderName, USER_AGENT};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 
-use super::limits::REQUEST_ID_CHARS_MAX;
+use super::limits::{LOGGED_CHARS_MAX, REQUEST_ID_CHARS_MAX};
 use super::server::Reply;
 use super::status::{Detail, Problem};
 use crate::telemetry::Metrics;
@@ -64,13 +64,14 @@ impl<'a> Observed<'a> {
         request_id: String,
     ) -> Self {
         let user_agent = parts.headers.get(USER_AGENT);
-        let user_agent = user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()).into());
+        let user_agent =
+            user_agent.map(|value| clipped(&String::from_utf8_lossy(value.as_bytes())));
         let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
         Self {
             metrics,
             template,
             method: parts.method.clone(),
-            path: path.into(),
+            path: clipped(path),
             user_agent: user_agent.unwrap_or_default(),
             peer,
             request_id,
@@ -83,7 +84,7 @@ impl<'a> Observed<'a> {
     pub(super) fn answered(mut self, request_bytes: usize, reply: &mut Reply) {
         let response_bytes = reply.body().size_hint().exact().unwrap_or(0);
         let detail = reply.extensions_mut().remove::<Detail>().map(|Detail(detail)| detail);
-        let detail = detail.unwrap_or_default();
+        let detail = clipped(&detail.unwrap_or_default());
         self.report(reply.status().as_u16(), request_bytes, response_bytes, &detail);
     }
 
@@ -123,6 +124,11 @@ impl Drop for Observed<'_> {
             self.report(CLIENT_GONE, 0, 0, "client disconnected during request");
         }
     }
+}
+
+/// What a client says, as far as it is logged.
+fn clipped(text: &str) -> String {
+    text.chars().take(LOGGED_CHARS_MAX).collect()
 }
 
 /// Methods that nobody has heard of share one label.
@@ -169,6 +175,18 @@ mod tests {
         assert_eq!(ids.of(&headers, &name), "abc");
         headers.insert(&name, "x".repeat(500).parse().unwrap());
         assert_eq!(ids.of(&headers, &name).len(), REQUEST_ID_CHARS_MAX);
+    }
+
+    #[test]
+    fn a_log_line_is_bounded() {
+        let long = "x".repeat(60_000);
+        let request = hyper::Request::get(format!("/{long}")).header(USER_AGENT, &long);
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let metrics = Metrics::new();
+        let peer = ([127, 0, 0, 1], 1).into();
+        let observed = Observed::new(&metrics, "/x", &parts, peer, String::new());
+        assert_eq!(observed.path.len(), LOGGED_CHARS_MAX);
+        assert_eq!(observed.user_agent.len(), LOGGED_CHARS_MAX);
     }
 
     #[tokio::test]

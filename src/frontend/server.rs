@@ -60,7 +60,7 @@ pub(super) async fn run<H, F>(
     F: Future<Output = Reply> + Send + 'static,
 {
     let room = Arc::new(Semaphore::new(limits.connections_max));
-    let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
+    let refusals = Arc::new(Semaphore::new(REFUSALS_MAX.min(limits.connections_max)));
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);

@@ -59,6 +59,8 @@ pub(crate) enum Problem {
     Duplicate(String, String),
     /// Entries wait for the sequencer, more than it takes.
     Pushback,
+    /// The log's witnesses do not answer.
+    NoQuorum,
     /// The log's quota is used up.
     OverQuota(OverQuota),
     /// The log takes no entries any more.
@@ -152,6 +154,10 @@ impl Problem {
                 S::SERVICE_UNAVAILABLE,
                 "too many entries are waiting to be logged; retry later".into(),
             ),
+            Self::NoQuorum => {
+                let text = "the log's witnesses do not answer; retry later";
+                (S::SERVICE_UNAVAILABLE, text.into())
+            }
             Self::OverQuota(over) => (S::TOO_MANY_REQUESTS, over.to_string().into()),
             Self::Frozen => {
                 (S::METHOD_NOT_ALLOWED, "the log is frozen; entries go to another one".into())
@@ -175,6 +181,7 @@ impl Problem {
             | Self::NoEntry
             | Self::Duplicate(..)
             | Self::Pushback
+            | Self::NoQuorum
             | Self::OverQuota(_)
             | Self::Frozen
             | Self::NotInTime
@@ -196,7 +203,9 @@ impl Problem {
             Self::OverQuota(OverQuota::Rate { retry_after_seconds }) => {
                 Some((RETRY_AFTER, HeaderValue::from(*retry_after_seconds)))
             }
-            Self::Busy | Self::Pushback | Self::NotInTime => Some((RETRY_AFTER, RETRY_SECONDS)),
+            Self::Busy | Self::Pushback | Self::NoQuorum | Self::NotInTime => {
+                Some((RETRY_AFTER, RETRY_SECONDS))
+            }
             Self::BodyTooLarge(_) | Self::BodyTooSlow | Self::BodyBroken(_) => {
                 Some((CONNECTION, HeaderValue::from_static("close")))
             }
@@ -245,6 +254,7 @@ impl Problem {
                 Self::Duplicate(id, location)
             }
             CreateEntryError::Pushback => Self::Pushback,
+            CreateEntryError::NoQuorum => Self::NoQuorum,
             CreateEntryError::OverQuota(over) => Self::OverQuota(over),
             CreateEntryError::Frozen => Self::Frozen,
             CreateEntryError::TimedOut => Self::NotInTime,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use storage::{CommitError, LogStore};
 use tlog::{Extension, InclusionProof, LogIndex, RightEdge, TreeHead};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::admission::AdmittedEntry;
 use crate::clock::UnixSeconds;
@@ -19,13 +19,13 @@ use crate::limits::{QUEUE_ENTRIES_MAX, UNPUBLISHED_HEADS_MAX};
 use crate::telemetry::LogMetrics;
 
 use integrate::{Integration, integrate};
-use queue::{Submission, take_batch};
+use queue::{Submission, room, room_for, take_batch};
 
 /// Why an entry was not placed in the log.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AddError {
     /// The queue is full: nothing was written, try again later.
-    #[error("the log is busy: {QUEUE_ENTRIES_MAX} entries are waiting")]
+    #[error("the log is busy: too many entries are waiting")]
     Pushback,
     /// The log has stopped writing; the entry may or may not be in it.
     #[error("the log has stopped writing: {0}")]
@@ -76,6 +76,7 @@ impl Integrated {
 #[derive(Clone)]
 pub struct Sequencer {
     queue: mpsc::Sender<Submission>,
+    room: Arc<Semaphore>, // for the bytes in the queue
     stopped: watch::Receiver<Option<Arc<str>>>,
 }
 
@@ -95,7 +96,7 @@ impl Sequencer {
         let (stop, stopped) = watch::channel(None);
         let writer = Writer { store, edge, submissions, heads, now, last_time: 0, stop, metrics };
         tokio::spawn(writer.run());
-        (Self { queue, stopped }, integrated)
+        (Self { queue, room: room(), stopped }, integrated)
     }
 
     /// Puts an entry into the queue and waits until it is durable.
@@ -106,7 +107,12 @@ impl Sequencer {
         entry: AdmittedEntry,
         when_full: WhenFull,
     ) -> Result<Placement, AddError> {
-        let (submission, placed) = Submission::new(entry);
+        let (room, wanted) = (self.room.clone(), room_for(&entry));
+        let room = match when_full {
+            WhenFull::Refuse => room.try_acquire_many_owned(wanted).ok(),
+            WhenFull::Wait => room.acquire_many_owned(wanted).await.ok(),
+        };
+        let (submission, placed) = Submission::new(entry, room.ok_or(AddError::Pushback)?);
         match self.queue.try_send(submission) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(submission)) => match when_full {
@@ -122,7 +128,9 @@ impl Sequencer {
 
     /// The reason why nothing is written any more, if that is so.
     pub fn stopped(&self) -> Option<Arc<str>> {
-        self.stopped.borrow().clone()
+        let why = self.stopped.borrow().clone();
+        // It ended without a word: a bug, or the end of the process.
+        why.or_else(|| self.queue.is_closed().then(|| "the writer has ended".into()))
     }
 
     /// Entries that wait for the writer.
@@ -131,7 +139,7 @@ impl Sequencer {
     }
 
     fn why_stopped(&self) -> AddError {
-        AddError::Stopped(self.stopped().unwrap_or_else(|| "it is shutting down".into()))
+        AddError::Stopped(self.stopped().unwrap_or_else(|| "the writer has ended".into()))
     }
 }
 

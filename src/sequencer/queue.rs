@@ -1,23 +1,47 @@
 //! Cuts the queue into batches. When, not what: order and integration are in `integrate`.
 //! No clock here: a batch is whatever has gathered.
 
+use std::sync::Arc;
+
 use tlog::LeafHash;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::Placement;
 use crate::admission::AdmittedEntry;
-use crate::limits::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX};
+use crate::limits::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, QUEUE_BYTES_MAX};
 
 /// An entry on its way to the writer, and where its writer waits for the answer.
 pub(super) struct Submission {
     pub(super) entry: AdmittedEntry,
     pub(super) reply: oneshot::Sender<Placement>,
+    _room: OwnedSemaphorePermit, // until the entry is integrated
+}
+
+/// What [`room`] is counted in, because permits are counted in 32 bits.
+const UNIT_BYTES: usize = 1024;
+
+/// The room for the bytes of all entries that wait.
+pub(super) fn room() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(QUEUE_BYTES_MAX / UNIT_BYTES))
+}
+
+/// The room that an entry takes; all of it for one that is larger than that.
+pub(super) fn room_for(entry: &AdmittedEntry) -> u32 {
+    (bytes(entry).min(QUEUE_BYTES_MAX) / UNIT_BYTES) as u32
+}
+
+fn bytes(entry: &AdmittedEntry) -> usize {
+    let index_keys: usize = entry.index_keys().iter().map(String::len).sum();
+    entry.body().len() + entry.attestation().map_or(0, |a| a.data.len()) + index_keys
 }
 
 impl Submission {
-    pub(super) fn new(entry: AdmittedEntry) -> (Self, oneshot::Receiver<Placement>) {
+    pub(super) fn new(
+        entry: AdmittedEntry,
+        room: OwnedSemaphorePermit,
+    ) -> (Self, oneshot::Receiver<Placement>) {
         let (reply, placed) = oneshot::channel();
-        (Self { entry, reply }, placed)
+        (Self { entry, reply, _room: room }, placed)
     }
 
     pub(super) fn leaf_hash(&self) -> LeafHash {
@@ -25,7 +49,7 @@ impl Submission {
     }
 
     fn bytes(&self) -> usize {
-        self.entry.body().len() + self.entry.attestation().map_or(0, |a| a.data.len())
+        bytes(&self.entry)
     }
 }
 

@@ -65,9 +65,9 @@ pub struct LogRecord {
     pub tree_id: TreeId,
     /// The log's name in the configuration, for example `v1`.
     pub name: String,
-    /// What its leaves are, in the words of the configuration: `v1`, `v2` or `raw`. Records that
-    /// were written before there was a choice are of `v1`.
-    #[serde(default = "v1")]
+    /// What its leaves are, in the words of the configuration: `v1`, `v2` or `raw`. A record that
+    /// says nothing is of `v1`.
+    #[serde(default = "v1", skip_serializing_if = "is_v1")]
     pub api: String,
     /// The whole origin line of the log's checkpoints.
     pub origin: String,
@@ -79,6 +79,10 @@ pub struct LogRecord {
 
 fn v1() -> String {
     "v1".to_owned()
+}
+
+fn is_v1(api: &str) -> bool {
+    api == "v1"
 }
 
 /// One entry as it goes into the store.

@@ -1,9 +1,12 @@
 //! Folder, tree, origin and key are bound when the log is made; what does not fit is refused.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::run::Server;
+use crate::support::Proposals;
 
 fn refused(folder: &std::path::Path, more: &[&str], says: &[&str]) {
     let error = Server::start(folder, more).err().expect("it must not start");
@@ -120,4 +123,39 @@ fn two_servers_cannot_have_one_folder() {
     let folder = tempfile::tempdir().unwrap();
     let _first = Server::start(folder.path(), &[]).unwrap();
     refused(folder.path(), &[], &["another process"]);
+}
+
+/// The second of two first starts must not clear away what the first one is making.
+#[test]
+fn a_folder_that_is_being_made_is_left_to_its_maker() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("CREATING"), "").unwrap();
+    fs::write(folder.path().join("v1.key"), "of the other process").unwrap();
+    let other_process = fs::File::open(folder.path()).unwrap();
+    other_process.try_lock().unwrap();
+    refused(folder.path(), &[], &["another process"]);
+    let key = fs::read_to_string(folder.path().join("v1.key")).unwrap();
+    assert_eq!(key, "of the other process");
+}
+
+/// A backup that is copied over an interrupted creation, for example.
+#[test]
+fn a_log_with_entries_is_never_cleared_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]).unwrap();
+    let address = server.url.trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let proposal = Proposals::new().next_json();
+    let head = "POST /api/v1/log/entries HTTP/1.1\r\nHost: log\r\nConnection: close";
+    let body = format!("Content-Length: {}\r\n\r\n{proposal}", proposal.len());
+    write!(stream, "{head}\r\nContent-Type: application/json\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    let tree = server.value("tree ID").to_owned();
+    server.stop();
+    fs::write(folder.path().join("CREATING"), "").unwrap();
+    refused(folder.path(), &[], &["CREATING", "entries"]);
+    fs::remove_file(folder.path().join("CREATING")).unwrap();
+    assert_eq!(Server::start(folder.path(), &[]).unwrap().value("tree ID"), tree);
 }

@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by panicking")]
 
 mod run;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod binding;
 mod commands;
+mod hostile;

@@ -26,8 +26,14 @@ pub(crate) struct Server {
 impl Server {
     /// Starts on a folder; the error is what it wrote to standard error before it ended.
     pub(crate) fn start(folder: &Path, more: &[&str]) -> Result<Self, String> {
+        Self::start_under("", folder, more)
+    }
+
+    /// The same, under a shell's settings (`ulimit -n 400;`).
+    pub(crate) fn start_under(shell: &str, folder: &Path, more: &[&str]) -> Result<Self, String> {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_cairn"))
+        let mut process = Command::new("sh")
+            .args(["-c", &format!("{shell} exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_cairn")])
             .arg("serve")
             .args(["--data-dir".as_ref(), folder.as_os_str()])
             .args(["--listen", &address.to_string(), "--metrics-listen", "off"])
@@ -60,6 +66,14 @@ impl Server {
     pub(crate) fn value(&self, label: &str) -> &str {
         let line = self.announced.iter().find_map(|line| line.trim().strip_prefix(label));
         line.unwrap_or_else(|| panic!("no {label} in {:?}", self.announced)).trim()
+    }
+
+    /// The most memory that it has held so far, in KiB.
+    pub(crate) fn memory_peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));
+        let status = status.unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// SIGTERM, and an orderly end.

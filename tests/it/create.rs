@@ -260,5 +260,5 @@ async fn a_stopped_log_says_so_and_tells_nothing() {
     assert_eq!(log.get("/livez").await.status, 200);
     let ready = log.get("/readyz").await;
     assert_eq!(ready.status, 503);
-    assert!(ready.body.contains("[-]writing failed"), "{ready:?}");
+    assert!(ready.body.contains("[-]v1 writing failed"), "{ready:?}");
 }

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use cairn::admission::Policy;
 use cairn::frontend::{App, FrontendSettings, Sites, serve};
-use cairn::log::{Api, Log, Rules, Shard};
+use cairn::log::{Api, Log, Rules};
 use cairn::publisher::signer::{FileSigner, KeyKind, Signer};
 use cairn::publisher::{Publisher, Setup, SigningCore};
 use cairn::reader::Reader;
 use cairn::recovery::{Identity, recover};
 use cairn::sequencer::Sequencer;
+use cairn::shard::Shard;
 use cairn::telemetry::Metrics;
 use serde_json::Value;
 use storage::memory::MemoryStore;

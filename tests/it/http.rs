@@ -23,8 +23,8 @@ async fn pages() {
         ("GET", "/docs", "text/html; charset=utf-8", "<!DOCTYPE html>"),
         ("GET", "/docs/", "text/html; charset=utf-8", "<!DOCTYPE html>"),
         ("GET", "/livez", "text/plain; charset=utf-8", "ok\n"),
-        ("GET", "/readyz?verbose", "text/plain; charset=utf-8", "[+]writing ok\n"),
-        ("HEAD", "/healthz", "text/plain; charset=utf-8", ""),
+        ("GET", "/readyz?verbose", "text/plain; charset=utf-8", "[+]v1 writing ok\n"),
+        ("HEAD", "/healthz", "application/json", ""),
     ] {
         let answer = log.send(method, path, &[], b"").await;
         assert_eq!(answer.status, 200, "{path} {answer:?}");

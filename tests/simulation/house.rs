@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use cairn::admission::{Policy, Proposal};
-use cairn::log::{Api, CreateEntryError, Log, PromisedEntry, Rules, Shard};
+use cairn::log::{Api, CreateEntryError, Log, PromisedEntry, Rules};
 use cairn::publisher::signer::{FileSigner, KeyKind, Signer};
 use cairn::publisher::{HeadGuard, Publisher, Setup, SigningCore};
 use cairn::reader::Reader;
 use cairn::recovery::{Identity, RecoveryError, recover};
 use cairn::sequencer::Sequencer;
+use cairn::shard::Shard;
 use cairn::telemetry::Metrics;
 use storage::memory::MemoryStore;
 use storage::{LogRecord, Store, TreeId};
@@ -58,6 +59,14 @@ impl House {
 
     /// Starts the log, as `cairn serve` does.
     pub(crate) async fn start(&self) -> Result<Log, RecoveryError> {
+        self.start_with(|_| {}).await
+    }
+
+    /// The same, with another publisher.
+    pub(crate) async fn start_with(
+        &self,
+        change: impl FnOnce(&mut Setup),
+    ) -> Result<Log, RecoveryError> {
         let core = Arc::new(self.core());
         let store = self.store.log(self.tree_id).await?;
         let verifier = Verifier::from_spki(core.public_key()).unwrap();
@@ -68,7 +77,8 @@ impl House {
         let metrics = Metrics::new().log("v1");
         let (sequencer, heads) = Sequencer::start(store.clone(), edge, now, metrics.clone());
         let guard = self.guard.clone();
-        let setup = Setup { guard, ..Setup::new(core, store.clone(), now, metrics) };
+        let mut setup = Setup { guard, ..Setup::new(core, store.clone(), now, metrics) };
+        change(&mut setup);
         let publisher = Publisher::start(setup, heads).await;
         // A power cut may hit the first publication: then there is no log, and nobody was answered.
         let publisher = publisher.map_err(|error| {

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cairn::limits::QUEUE_ENTRIES_MAX;
+use cairn::admission::{Policy, Proposal, admit};
+use cairn::limits::{QUEUE_BYTES_MAX, QUEUE_ENTRIES_MAX};
 use cairn::log::CreateEntryError;
 use cairn::publisher::{HeadGuard, Publisher, Setup};
 use cairn::recovery::RecoveryError;
+use cairn::sequencer::{AddError, Sequencer, WhenFull};
+use cairn::telemetry::Metrics;
 use storage::Store;
-use tlog::{LogIndex, NodeHash, RootHash, TreeHead, TreeSize};
+use tlog::{LogIndex, NodeHash, RightEdge, RootHash, TreeHead, TreeSize};
+use tokio::time::timeout;
 
 use crate::house::{House, create, verify};
 use crate::support::Proposals;
@@ -237,6 +241,49 @@ async fn a_full_queue_pushes_back() {
     assert!(refused > 0);
     let size = usize::try_from(log.health().head.size.0).unwrap();
     assert_eq!(size + refused, total, "every entry was either logged or refused");
+}
+
+/// Invariant 7 again: writers that leave do not let the queue grow beyond its bytes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_entries_fill_the_queue_by_their_bytes() {
+    let house = House::new().await;
+    let log = house.start().await.unwrap();
+    let proposals = Proposals::new();
+    let held = house.store.hold_commits().await;
+    let mut refused = false;
+    let mut bytes = 0;
+    while !refused && bytes < 2 * QUEUE_BYTES_MAX {
+        // The statement itself is not stored, its keys are.
+        let key = |n: usize| format!(r#"{{"digest":{{"{bytes}":"{n:0400}"}}}}"#);
+        let subjects: Vec<String> = (0..10_000).map(key).collect();
+        let statement = format!(r#"{{"subject":[{}]}}"#, subjects.join(","));
+        bytes += 10_000 * 400;
+        let json = proposals.dsse_of(statement.as_bytes(), "application/vnd.in-toto+json");
+        let left = timeout(Duration::from_millis(500), create(&log, &json)).await;
+        refused = matches!(left, Ok(Err(CreateEntryError::Pushback)));
+    }
+    assert!(refused, "{} MiB are waiting, and more are taken", bytes >> 20);
+    drop(held);
+    let json = Proposals::new().next_json();
+    while let Err(CreateEntryError::Pushback) = create(&log, &json).await {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A writer that ends by a bug of ours is seen by those who ask for the log's health.
+#[tokio::test]
+async fn a_writer_that_panics_has_stopped() {
+    let house = House::new().await;
+    let store = house.store.log(house.tree_id).await.unwrap();
+    let metrics = Metrics::new().log("v1");
+    let broken_clock = || panic!("on purpose");
+    let (sequencer, _heads) = Sequencer::start(store, RightEdge::empty(), broken_clock, metrics);
+    assert!(sequencer.stopped().is_none());
+    let proposal = Proposal::from_json(Proposals::new().next_json().as_bytes()).unwrap();
+    let entry = admit(&proposal, &Policy::default()).unwrap();
+    let refused = sequencer.add(entry, WhenFull::Refuse).await;
+    assert!(matches!(refused, Err(AddError::Stopped(_))), "{refused:?}");
+    assert!(sequencer.stopped().is_some());
 }
 
 /// What is in the search index is there as soon as the entry is.

@@ -7,5 +7,6 @@ mod crashes;
 mod fsck;
 mod house;
 mod invariants;
+mod witnesses;
 #[path = "../support/mod.rs"]
 mod support;

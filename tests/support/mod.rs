@@ -56,7 +56,12 @@ impl Proposals {
     /// A dsse proposal with this payload.
     #[allow(dead_code, reason = "not every program needs it")]
     pub fn dsse_json(&self, payload: &[u8]) -> String {
-        let kind = "application/octet-stream";
+        self.dsse_of(payload, "application/octet-stream")
+    }
+
+    /// A dsse proposal with a payload of this type.
+    #[allow(dead_code, reason = "not every program needs it")]
+    pub fn dsse_of(&self, payload: &[u8], kind: &str) -> String {
         let mut signed = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).into_bytes();
         signed.extend_from_slice(payload);
         let envelope = serde_json::json!({

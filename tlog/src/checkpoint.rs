@@ -4,9 +4,10 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use thiserror::Error;
 
-use crate::hash::{RootHash, TreeHead, TreeSize};
-use crate::note::{KeyId, Note, NoteError};
+use crate::hash::{HASH_BYTES, RootHash, TreeHead, TreeSize};
+use crate::note::{KeyId, Note, NoteError, NoteSignature};
 use crate::verifier::Verifier;
+use crate::vkey::VerifierKey;
 
 /// What a checkpoint says: which log, and its tree head.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,9 +66,9 @@ impl Checkpoint {
         let mut lines = body.split('\n');
         let origin = lines.next().filter(|line| !line.is_empty());
         let origin = origin.ok_or(Text("origin is empty"))?.to_owned();
-        let size = lines.next().and_then(parse_size);
+        let size = lines.next().and_then(parse_decimal).map(TreeSize);
         let size = size.ok_or(Text("tree size is not a decimal number"))?;
-        let root = lines.next().and_then(parse_root);
+        let root = lines.next().and_then(parse_hash).map(RootHash::from_bytes);
         let root = root.ok_or(Text("root hash is not the base64 of 32 bytes"))?;
         let extensions: Vec<String> = lines.map(str::to_owned).collect();
         if extensions.iter().any(String::is_empty) {
@@ -94,7 +95,8 @@ fn key_name(origin: &str) -> &str {
     }
 }
 
-/// A checkpoint with at least one verified signature of its log; only [`Self::open`] makes one.
+/// A checkpoint with at least one verified signature of its log; only
+/// [`Self::open`] and [`Self::open_by`] make one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedCheckpoint {
     checkpoint: Checkpoint,
@@ -116,23 +118,47 @@ impl SignedCheckpoint {
         verifier: &Verifier,
         key_id: KeyId,
     ) -> Result<Self, CheckpointError> {
+        let opened = Self::unverified(note, origin)?;
+        opened.verify(opened.checkpoint.key_name(), key_id, |line| {
+            verifier.verify(opened.note.text.as_bytes(), &line.signature).is_ok()
+        })?;
+        Ok(opened)
+    }
+
+    /// As [`open`](Self::open), for a log whose key is known as a verifier key: the lines are those
+    /// with its name and id. That name may be another than the origin, as in Rekor v1.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open) does.
+    pub fn open_by(note: &str, origin: &str, key: &VerifierKey) -> Result<Self, CheckpointError> {
+        let opened = Self::unverified(note, origin)?;
+        opened.verify(key.name(), key.key_id(), |line| {
+            key.verify(&opened.checkpoint, line).is_ok()
+        })?;
+        Ok(opened)
+    }
+
+    fn unverified(note: &str, origin: &str) -> Result<Self, CheckpointError> {
         let note = Note::parse(note)?;
         let checkpoint = Checkpoint::parse_text(&note.text)?;
         if checkpoint.origin != origin {
             return Err(CheckpointError::Origin { found: checkpoint.origin });
         }
-        let name = checkpoint.key_name();
-        let mut verified = false;
-        for line in note.signatures.iter().filter(|s| s.key_id == key_id && s.name == name) {
-            verifier
-                .verify(note.text.as_bytes(), &line.signature)
-                .map_err(|_| CheckpointError::Signature)?;
-            verified = true;
-        }
-        if !verified {
+        Ok(Self { checkpoint, note })
+    }
+
+    fn verify(
+        &self,
+        name: &str,
+        key_id: KeyId,
+        verifies: impl Fn(&NoteSignature) -> bool,
+    ) -> Result<(), CheckpointError> {
+        let lines = self.note.signatures.iter();
+        let mut lines = lines.filter(|s| s.key_id == key_id && s.name == name).peekable();
+        if lines.peek().is_none() {
             return Err(CheckpointError::NoSignature(key_id));
         }
-        Ok(Self { checkpoint, note })
+        if lines.all(verifies) { Ok(()) } else { Err(CheckpointError::Signature) }
     }
 
     /// What the log signed.
@@ -146,17 +172,17 @@ impl SignedCheckpoint {
     }
 }
 
-/// Decimal digits without leading zeros.
-fn parse_size(line: &str) -> Option<TreeSize> {
-    if !is_digits(line) || (line.len() > 1 && line.starts_with('0')) {
+/// Decimal digits without leading zeros, as the C2SP formats write every number.
+pub(crate) fn parse_decimal(text: &str) -> Option<u64> {
+    if !is_digits(text) || (text.len() > 1 && text.starts_with('0')) {
         return None;
     }
-    line.parse().ok().map(TreeSize)
+    text.parse().ok()
 }
 
-fn parse_root(line: &str) -> Option<RootHash> {
-    let bytes = BASE64_STANDARD.decode(line).ok()?;
-    bytes.try_into().ok().map(RootHash::from_bytes)
+/// The base64 of 32 bytes.
+pub(crate) fn parse_hash(text: &str) -> Option<[u8; HASH_BYTES]> {
+    BASE64_STANDARD.decode(text).ok()?.try_into().ok()
 }
 
 fn is_digits(text: &str) -> bool {

@@ -18,9 +18,15 @@ pub const NOTE_SIGNATURES_MAX: usize = 64;
 /// What opens each signature line: an em dash and a space.
 const SIGNATURE_PREFIX: &str = "\u{2014} ";
 
+/// The most signatures that [`Note::with_cosignatures`] leaves on a note: what every verifier has
+/// to take. Some take no more than 20.
+pub const PUBLISHED_SIGNATURES_MAX: usize = 16;
+
 /// Signature types that the specification assigns.
-const ED25519: u8 = 0x01;
-const COSIGNATURE_V1: u8 = 0x04;
+pub(crate) const ED25519: u8 = 0x01;
+pub(crate) const ECDSA: u8 = 0x02;
+pub(crate) const COSIGNATURE_V1: u8 = 0x04;
+pub(crate) const MLDSA44_COSIGNATURE: u8 = 0x06;
 
 /// The four bytes by which a signature line names its key; a hint, not a strong hash.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,6 +53,12 @@ impl KeyId {
     /// An Ed25519 key that makes timestamped cosignatures (signature type 0x04, tlog-cosignature).
     pub fn cosignature_v1(name: &str, key: &[u8; 32]) -> Self {
         Self::signed_note(name, COSIGNATURE_V1, key)
+    }
+
+    /// An ML-DSA-44 key that makes timestamped cosignatures (signature type 0x06,
+    /// tlog-cosignature).
+    pub fn cosignature_mldsa44(name: &str, key: &[u8; 1312]) -> Self {
+        Self::signed_note(name, MLDSA44_COSIGNATURE, key)
     }
 
     /// The hint on a Rekor v1 checkpoint: the first four bytes of the log id, whatever the key.
@@ -138,19 +150,46 @@ impl Note {
         }
         // The text may have empty lines; the last one ends it.
         let (text, lines) = note.rsplit_once("\n\n").ok_or(NoteError::NoSignatures)?;
-        if lines.is_empty() {
-            return Err(NoteError::NoSignatures);
-        }
-        let mut signatures = Vec::new();
-        for (line, number) in lines.split_inclusive('\n').zip(1..) {
-            if number > NOTE_SIGNATURES_MAX {
-                return Err(NoteError::TooManySignatures);
-            }
-            let signature = parse_signature(line);
-            signatures.push(signature.ok_or(NoteError::SignatureLine { line: number })?);
-        }
-        Ok(Self { text: format!("{text}\n"), signatures })
+        Ok(Self { text: format!("{text}\n"), signatures: parse_signatures(lines)? })
     }
+
+    /// The note with more signature lines behind its own: the log's line stays first. Lines of a
+    /// key that is on the note already are left out, and so are those beyond
+    /// [`PUBLISHED_SIGNATURES_MAX`].
+    #[must_use]
+    pub fn with_cosignatures(
+        mut self,
+        cosignatures: impl IntoIterator<Item = NoteSignature>,
+    ) -> Self {
+        for line in cosignatures {
+            let known = |on: &NoteSignature| on.key_id == line.key_id && on.name == line.name;
+            let full = self.signatures.len() >= PUBLISHED_SIGNATURES_MAX;
+            if !full && !self.signatures.iter().any(known) {
+                self.signatures.push(line);
+            }
+        }
+        self
+    }
+}
+
+/// Parses signature lines alone, at least one and each with its newline: what stands under the
+/// empty line of a note, and what a witness answers.
+///
+/// # Errors
+/// [`NoteError::NoSignatures`], [`NoteError::SignatureLine`], [`NoteError::TooManySignatures`].
+pub fn parse_signatures(lines: &str) -> Result<Vec<NoteSignature>, NoteError> {
+    if lines.is_empty() {
+        return Err(NoteError::NoSignatures);
+    }
+    let mut signatures = Vec::new();
+    for (line, number) in lines.split_inclusive('\n').zip(1..) {
+        if number > NOTE_SIGNATURES_MAX {
+            return Err(NoteError::TooManySignatures);
+        }
+        let signature = parse_signature(line);
+        signatures.push(signature.ok_or(NoteError::SignatureLine { line: number })?);
+    }
+    Ok(signatures)
 }
 
 /// The whole note: text, empty line, signature lines.

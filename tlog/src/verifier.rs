@@ -74,6 +74,22 @@ impl Verifier {
         Ok(Self { spki: der.to_vec(), key })
     }
 
+    /// Takes the 32 bytes of an Ed25519 key (RFC 8032).
+    ///
+    /// # Errors
+    /// [`KeyError::Point`].
+    pub fn from_ed25519(key: &[u8; 32]) -> Result<Self, KeyError> {
+        Self::from_spki(&[ED25519_PREFIX.as_slice(), key].concat())
+    }
+
+    /// The 32 bytes of an Ed25519 key; `None` for another kind.
+    pub fn ed25519_key(&self) -> Option<&[u8; 32]> {
+        match &self.key {
+            Key::EcdsaP256(_) => None,
+            Key::Ed25519(key) => Some(key.as_bytes()),
+        }
+    }
+
     /// Verifies a signature over `message`: ASN.1 DER for ECDSA, 64 bytes for Ed25519.
     ///
     /// # Errors

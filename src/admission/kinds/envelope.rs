@@ -1,15 +1,23 @@
 //! DSSE envelopes (secure-systems-lab/dsse): reading, the pre-authentication encoding, and which
 //! signatures a set of keys accounts for.
 
+use aws_lc_rs::digest::{Digest, SHA256, digest};
 use serde_json::Value;
 
 use super::super::json;
-use super::super::pki::key::{self, VerifyError};
+use super::super::pki::key::{self, Key};
 use super::super::pki::x509::PublicKey;
 use super::super::{Rejection, base64};
 
-/// Signatures in one envelope, and keys to check them with: bounds the time of one entry.
+/// Signatures in one envelope, and keys to check them with.
 const SIGNATURES_MAX: usize = 32;
+
+/// What checking one envelope may cost, in checks: bounds the time of one entry. Every key may be
+/// tried with every signature, and Ed25519 reads the whole payload each time.
+const CHECKS_MAX: usize = 256;
+
+/// Bytes of payload whose reading costs as much as a check.
+const BYTES_OF_A_CHECK: usize = 1 << 20;
 
 /// An envelope as text has it: payload and signatures are base64 in either alphabet.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -70,7 +78,7 @@ impl Envelope {
     /// With a `key_id`, signatures that name another one do not count.
     fn first_verified(
         &self,
-        signed: &[u8],
+        signed: &mut Signed,
         key: &PublicKey,
         key_id: Option<&str>,
     ) -> Result<usize, String> {
@@ -79,7 +87,7 @@ impl Envelope {
             // An unreadable signature spoils the envelope, wherever it stands.
             let bytes = decode(&signature.sig)?;
             let named = key_id.is_none_or(|id| signature.keyid.is_empty() || signature.keyid == id);
-            if found.is_none() && named && is_signed(key, signed, &bytes) {
+            if found.is_none() && named && signed.is_by(key, &bytes)? {
                 found = Some(index);
             }
         }
@@ -96,9 +104,9 @@ impl Envelope {
             return Err(Rejection::input("no signature found"));
         }
         let payload = self.payload().map_err(Rejection::Input)?;
-        let signed = self.signed_bytes(&payload);
+        let mut signed = Signed::new(self.signed_bytes(&payload));
         let key_id = key::openssh_fingerprint(key.key());
-        self.first_verified(&signed, key, key_id.as_deref()).map_err(Rejection::Input)?;
+        self.first_verified(&mut signed, key, key_id.as_deref()).map_err(Rejection::Input)?;
         Ok(payload)
     }
 
@@ -115,7 +123,7 @@ impl Envelope {
     ) -> Result<(Vec<u8>, Vec<VerifiedBy<'_>>), Rejection> {
         self.check_limits(keys.len())?;
         let mut verified: Vec<VerifiedBy<'_>> = Vec::new();
-        let mut payload: Option<(Vec<u8>, Vec<u8>)> = None;
+        let mut payload: Option<(Vec<u8>, Signed)> = None;
         for pem in keys {
             if stop_early && self.is_covered(&verified) {
                 break;
@@ -131,7 +139,7 @@ impl Envelope {
                 Some(known) => known,
                 none => {
                     let bytes = self.payload().map_err(unverified)?;
-                    let signed = self.signed_bytes(&bytes);
+                    let signed = Signed::new(self.signed_bytes(&bytes));
                     none.insert((bytes, signed))
                 }
             };
@@ -175,10 +183,30 @@ impl Signature {
     }
 }
 
-/// The chain of a certificate is not verified here: only its key counts.
-fn is_signed(key: &PublicKey, signed: &[u8], signature: &[u8]) -> bool {
-    let checked: Result<(), VerifyError> = key.key().verify_content(signed, signature);
-    checked.is_ok()
+/// Signed bytes, their SHA-256, and how much checking is left to be done over them.
+struct Signed {
+    bytes: Vec<u8>,
+    sha256: Digest,
+    checks_left: usize,
+}
+
+impl Signed {
+    fn new(bytes: Vec<u8>) -> Self {
+        Self { sha256: digest(&SHA256, &bytes), bytes, checks_left: CHECKS_MAX }
+    }
+
+    /// The chain of a certificate is not verified here: only its key counts.
+    fn is_by(&mut self, key: &PublicKey, signature: &[u8]) -> Result<bool, String> {
+        let cost = match key.key() {
+            Key::Ed25519(_) => 1 + self.bytes.len() / BYTES_OF_A_CHECK,
+            _ => 1,
+        };
+        // One signature and one key are always within the limit.
+        let left =
+            self.checks_left.checked_sub(cost).or((self.checks_left == CHECKS_MAX).then_some(0));
+        self.checks_left = left.ok_or("too many signatures and keys for a payload of this size")?;
+        Ok(key.key().verify_hashed(&self.bytes, &self.sha256, signature).is_ok())
+    }
 }
 
 fn decode(text: &str) -> Result<Vec<u8>, String> {

@@ -163,12 +163,23 @@ impl Key {
         signature: &[u8],
     ) -> Result<(), VerifyError> {
         if let Self::Ed25519(key) = self {
-            let checked = ed25519(key, signature)
-                .and_then(|(key, signature)| key.verify(content, &signature).ok());
-            return checked.ok_or_else(|| invalid("failed to verify signature"));
+            return verify_pure_ed25519(key, content, signature);
         }
         let digest = digest::digest(&digest::SHA256, content);
         self.verify_import(HashAlgorithm::Sha256, &digest, signature)
+    }
+
+    /// The same, with the SHA-256 of the content at hand: only Ed25519 reads the content itself.
+    pub(crate) fn verify_hashed(
+        &self,
+        content: &[u8],
+        sha256: &Digest,
+        signature: &[u8],
+    ) -> Result<(), VerifyError> {
+        match self {
+            Self::Ed25519(key) => verify_pure_ed25519(key, content, signature),
+            _ => self.verify_import(HashAlgorithm::Sha256, sha256, signature),
+        }
     }
 
     /// Checks a signature over a digest that was computed elsewhere; Ed25519 means Ed25519ph.
@@ -313,6 +324,16 @@ fn p1363_to_der(signature: &[u8]) -> Option<Vec<u8>> {
 
 fn ed25519(key: &[u8; 32], signature: &[u8]) -> Option<(VerifyingKey, Signature)> {
     Some((VerifyingKey::from_bytes(key).ok()?, Signature::from_slice(signature).ok()?))
+}
+
+fn verify_pure_ed25519(
+    key: &[u8; 32],
+    content: &[u8],
+    signature: &[u8],
+) -> Result<(), VerifyError> {
+    ed25519(key, signature)
+        .and_then(|(key, signature)| key.verify(content, &signature).ok())
+        .ok_or_else(|| invalid("failed to verify signature"))
 }
 
 fn verify_ed25519ph(

@@ -180,3 +180,24 @@ fn keyids_and_chains_do_not_matter() {
     envelope["signatures"][0]["keyid"] = "anything".into();
     admitted(&proposal(&envelope.to_string(), &[&signer]));
 }
+
+/// Every key is tried with every signature: without a bound that is a thousand checks in 18 KB.
+#[test]
+fn the_checks_of_one_envelope_are_bounded() {
+    let refused =
+        "could not verify envelope: too many signatures and keys for a payload of this size";
+    let (a, b) = (Signer::p256(), Signer::ed25519());
+    let many = |signers: Vec<&Signer>, keys: usize| {
+        let mut envelope = envelope(&signers);
+        let last = envelope["signatures"].as_array_mut().unwrap().pop().unwrap();
+        let junk = (0..31_u8).map(|n| json!({"sig": encode(&[n; 64])}));
+        envelope["signatures"] = junk.chain([last]).collect();
+        proposal(&envelope.to_string(), &vec![signers[0]; keys])
+    };
+    assert_eq!(refusal(&many(vec![&a], 8)), NO_KEY);
+    assert_eq!(refusal(&many(vec![&a], 9)), refused);
+    assert_eq!(refusal(&many(vec![&b], 9)), refused);
+    let signers: Vec<Signer> = (0..22).map(|_| Signer::p256()).collect();
+    let signers: Vec<&Signer> = signers.iter().collect();
+    drop(admitted(&signed(&signers, &signers))); // in order: 22 * 23 / 2 checks
+}

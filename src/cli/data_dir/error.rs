@@ -19,6 +19,21 @@ pub(in super::super) enum DataDirError {
         #[source]
         source: std::io::Error,
     },
+    /// Somebody else has the folder.
+    #[error("another process has the data folder {path} open")]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// It says that it was never finished, and holds entries.
+    #[error(
+        "data folder {path} holds a log with entries, and a file CREATING, which says that it was \
+         never finished: remove that file if the log is to be served. Nothing was changed"
+    )]
+    NotUnfinished {
+        /// The folder.
+        path: PathBuf,
+    },
     /// There is something in the folder, but no log.
     #[error(
         "data folder {path} holds {found:?} but no log ({missing} is missing): a log is made in an \

@@ -77,6 +77,8 @@ pub(super) struct DataDir {
     pub(super) logs: Vec<OwnedLog>,
     /// True when this start made the folder.
     pub(super) created: bool,
+    /// Locked until the process ends: the store's own lock comes too late for what is done before.
+    pub(super) _lock: fs::File,
 }
 
 /// Opens the folder, makes it when it is empty or absent, and makes the logs that are not there.
@@ -89,8 +91,16 @@ pub(super) async fn open_or_create(
 ) -> Result<DataDir, DataDirError> {
     let path = settings.data_dir();
     let io = |source| DataDirError::Io { path: path.clone(), source };
-    fs::create_dir_all(&path).map_err(io)?;
+    make_folder(&path).map_err(io)?;
+    let lock = fs::File::open(&path).map_err(io)?;
+    lock.try_lock().map_err(|error| match error {
+        fs::TryLockError::WouldBlock => DataDirError::InUse { path: path.clone() },
+        fs::TryLockError::Error(source) => io(source),
+    })?;
     if path.join(CREATING).exists() {
+        if holds_entries(&path).await {
+            return Err(DataDirError::NotUnfinished { path });
+        }
         clear_unfinished(&path, logs).map_err(io)?;
     }
     let created = match first_file(&path).map_err(io)? {
@@ -119,7 +129,7 @@ pub(super) async fn open_or_create(
         sync_folder(&path).map_err(io)?;
     }
     warn_of_unserved(&store.logs().await?, logs);
-    Ok(DataDir { logs: owned, created })
+    Ok(DataDir { logs: owned, created, _lock: lock })
 }
 
 /// Opens the folder for reading, also while a server has it open: all logs, in order of creation.
@@ -289,6 +299,30 @@ fn warn_of_unserved(known: &[LogRecord], served: &[LogConfig]) {
             tracing::warn!(log = record.name, "this log is in the store and not served");
         }
     }
+}
+
+/// Makes the folder and those above it, durably: each one's name is synced.
+fn make_folder(path: &Path) -> std::io::Result<()> {
+    let above = path.ancestors().filter(|folder| !folder.as_os_str().is_empty());
+    let missing = above.take_while(|folder| !folder.exists()).count();
+    fs::create_dir_all(path)?;
+    for parent in fs::canonicalize(path)?.ancestors().skip(1).take(missing) {
+        sync_folder(parent)?;
+    }
+    Ok(())
+}
+
+/// Whether there is a store with an entry: then the creation was not interrupted, whatever the
+/// folder says, a backup was copied over it for example.
+async fn holds_entries(path: &Path) -> bool {
+    let Ok(store) = RocksStore::open_read_only(path.join(STORE)) else { return false };
+    for record in store.logs().await.unwrap_or_default() {
+        let Ok(log) = store.log(record.tree_id).await else { continue };
+        if log.head().await.is_ok_and(|head| head.size.0 > 0) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Removes what an interrupted creation left; nothing in such a folder was ever served.

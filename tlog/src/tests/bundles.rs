@@ -7,8 +7,8 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::Value;
 
 use crate::{
-    InclusionProof, KeyId, LogIndex, NodeHash, RootHash, SignedCheckpoint, TreeSize, Verifier,
-    hash_leaf,
+    Checkpoint, InclusionProof, KeyId, LogIndex, NodeHash, Note, RootHash, SignedCheckpoint,
+    TreeSize, Verifier, VerifierKey, hash_leaf,
 };
 
 /// The public key of rekor.sigstore.dev (in sigstore's published trusted root).
@@ -114,6 +114,28 @@ fn entries_of_a_rekor_v2_log_verify() {
         let (entry, verifier, key_id) = rekor2(&case, first);
         let opened = SignedCheckpoint::open(&entry.note, first, &verifier, key_id);
         assert!(opened.is_err(), "{}", case.display());
+    }
+}
+
+/// The witnesses that cosigned a checkpoint of a staging log; their operators publish the keys.
+const WITNESSES: [&str; 3] = [
+    "witness.stagemole.eu+67f7aea0+BEqSG3yu9YrmcM3BHvQYTxwFj3uSWakQepafafpUqklv",
+    "staging.witness.transparency.goog/ring-any-bells+2e1a8dc9+\
+        BG5JTpLc3FJtwzgh1Uv+Qelz9qeOH2bfWjS1s0s+y4rL",
+    "witness.navigli.sunlight.geomys.org+a3e00fe2+BNy/co4C1Hn1p+INwJrfUlgz7W55dSZReusH/GhUhJ/G",
+];
+
+#[test]
+fn cosignatures_of_public_witnesses_verify() {
+    let Some(cases) = cases() else { return };
+    let note = Note::parse(&entry(&cases.join("rekor2-dsse-happy-path")).note).unwrap();
+    let checkpoint = Checkpoint::parse_text(&note.text).unwrap();
+    let [_log, lines @ ..] = note.signatures.as_slice() else { panic!("no signatures") };
+    assert_eq!(lines.len(), WITNESSES.len());
+    for (key, line) in WITNESSES.iter().zip(lines) {
+        let key: VerifierKey = key.parse().unwrap();
+        let time = key.verify_cosignature(&checkpoint, line).unwrap().unix_seconds();
+        assert!((1_700_000_000..2_000_000_000).contains(&time), "{time}");
     }
 }
 

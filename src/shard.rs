@@ -1,0 +1,68 @@
+//! One tree: how it is read, and under whose key.
+
+use std::sync::Arc;
+
+use storage::{LogRecord, TreeId};
+use tlog::TreeHead;
+
+use crate::publisher::{Published, Publisher};
+use crate::reader::{Reader, View};
+
+/// One tree of the log: how it is read and under whose key.
+pub struct Shard {
+    record: LogRecord,
+    reader: Reader,
+    pub(crate) publisher: Publisher,
+}
+
+impl Shard {
+    /// The shard behind these rooms.
+    pub fn new(record: LogRecord, reader: Reader, publisher: Publisher) -> Self {
+        Self { record, reader, publisher }
+    }
+
+    /// What binds the tree to its identity.
+    pub fn record(&self) -> &LogRecord {
+        &self.record
+    }
+
+    /// The tree.
+    pub fn tree_id(&self) -> TreeId {
+        self.record.tree_id
+    }
+
+    /// The name on the signature lines of its checkpoints: the log's host name.
+    pub fn key_name(&self) -> &str {
+        self.publisher.core().name()
+    }
+
+    /// The ID of its key, see [`SigningCore::log_id`](crate::publisher::SigningCore::log_id).
+    pub fn log_id(&self) -> [u8; 32] {
+        self.publisher.core().log_id()
+    }
+
+    /// Its newest published checkpoint.
+    pub fn checkpoint(&self) -> Arc<Published> {
+        self.publisher.newest()
+    }
+
+    /// Its published checkpoints as they come, the newest first of all.
+    pub fn checkpoints(&self) -> Publisher {
+        self.publisher.clone()
+    }
+
+    /// What can be read of it now.
+    pub fn view(&self) -> View<'_> {
+        self.reader.at(self.head())
+    }
+
+    /// What could be read of it at a published head.
+    pub fn at(&self, head: TreeHead) -> View<'_> {
+        self.reader.at(head)
+    }
+
+    /// What its newest published checkpoint commits to.
+    pub fn head(&self) -> TreeHead {
+        self.publisher.newest().head
+    }
+}
