@@ -35,6 +35,9 @@ pub enum CallError {
     /// What came is not HTTP, or too long.
     #[error("malformed answer: {0}")]
     Malformed(String),
+    /// A gRPC server answered with another status than OK.
+    #[error("{0:?}: {1}")]
+    Refused(tonic::Code, String),
 }
 
 /// What a server answered.

@@ -11,7 +11,7 @@
 //! | [`measure`](mod@measure) | one run with its clock |
 //! | [`pace`] | when each request is due |
 //! | [`drive`] | the timed path |
-//! | [`client`] | one HTTP/1.1 connection |
+//! | [`client`], [`grpc`] | one HTTP/1.1 connection; one HTTP/2 connection |
 //! | [`tally`] | what is noted while the clock runs |
 //! | [`fault`], [`log_key`], [`verify`] | what can be wrong, whose checkpoint it is, kept answers in full |
 //! | [`history`] | indices and heads over all runs |
@@ -30,6 +30,7 @@ pub mod measure;
 pub mod pace;
 pub mod drive;
 pub mod client;
+pub mod grpc;
 pub mod tally;
 pub mod fault;
 pub mod log_key;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use loadtest::plan::{
-    LogChoice, Mode, Order, Plan, PlanError, ReadBy, Resources, Sampling, bounds, loads,
+    LogChoice, Mode, Order, Plan, PlanError, ReadBy, Resources, Sampling, Transport, bounds, loads,
     parse_duration, parse_sampling,
 };
 use loadtest::report::Report;
@@ -36,6 +36,9 @@ enum Command {
         /// How many entries of each run are read back after it
         #[arg(long, default_value_t = 32, value_name = "N")]
         read_back: usize,
+        /// Requests in flight on each connection (v2-grpc)
+        #[arg(long, default_value_t = 1, value_name = "N")]
+        streams: usize,
         #[command(flatten)]
         log: LogArgs,
     },
@@ -134,6 +137,8 @@ enum Api {
     V1,
     /// Rekor v2, REST
     V2,
+    /// Rekor v2, gRPC without TLS
+    V2Grpc,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -207,13 +212,13 @@ fn carry_out(plan: &Plan) -> Result<Report, MainError> {
 
 impl Command {
     fn into_plan(self) -> Result<(Plan, Output), PlanError> {
-        let (common, mode, base) = match self {
-            Self::Write { common, api: Api::V1, read_back, log } => {
-                if log.is_given() {
-                    return Err(PlanError::Unfit("a Rekor v1 server says itself which log it is"));
+        let (common, streams, mode, base) = match self {
+            Self::Write { common, api, read_back, streams, log } => {
+                let (mode, base) = write_mode(&common, api, read_back, log)?;
+                if streams > 1 && api != Api::V2Grpc {
+                    return Err(PlanError::Unfit("--streams is for --api v2-grpc"));
                 }
-                let base = parse_server(&common.server, common.i_own_this_server)?;
-                (common, Mode::WriteV1 { read_back }, base)
+                (common, streams, mode, base)
             }
             Self::Read { common, by, seed } => {
                 let by = match by {
@@ -222,12 +227,7 @@ impl Command {
                     By::Both => ReadBy::Both,
                 };
                 let base = parse_server(&common.server, common.i_own_this_server)?;
-                (common, Mode::ReadV1 { by, seed }, base)
-            }
-            Self::Write { common, api: Api::V2, read_back, log } => {
-                let log = log.choice(common.i_own_this_server)?;
-                let base = parse_base(&common.server, common.i_own_this_server)?;
-                (common, Mode::WriteV2 { log, read_back }, base)
+                (common, 1, Mode::ReadV1 { by, seed }, base)
             }
             Self::Tiles { common, what, sequence, seed, log } => {
                 let base = parse_base(&common.server, common.i_own_this_server)?;
@@ -238,12 +238,33 @@ impl Command {
                     What::Bundles => Resources::Bundles,
                     What::Both => Resources::Both,
                 };
-                (common, Mode::Tiles { log, what, order }, base)
+                (common, 1, Mode::Tiles { log, what, order }, base)
             }
         };
         let output = common.output;
-        Ok((common.into_plan(base, mode)?, output))
+        Ok((common.into_plan(base, mode, streams)?, output))
     }
+}
+
+fn write_mode(
+    common: &Common,
+    api: Api,
+    read_back: usize,
+    log: LogArgs,
+) -> Result<(Mode, Base), PlanError> {
+    let owned = common.i_own_this_server;
+    let transport = match api {
+        Api::V1 if log.is_given() => {
+            return Err(PlanError::Unfit("a Rekor v1 server says itself which log it is"));
+        }
+        Api::V1 => {
+            return Ok((Mode::WriteV1 { read_back }, parse_server(&common.server, owned)?));
+        }
+        Api::V2 => Transport::Rest,
+        Api::V2Grpc => Transport::Grpc,
+    };
+    let mode = Mode::WriteV2 { log: log.choice(owned)?, transport, read_back };
+    Ok((mode, parse_base(&common.server, owned)?))
 }
 
 impl LogArgs {
@@ -263,12 +284,12 @@ impl LogArgs {
 }
 
 impl Common {
-    fn into_plan(self, base: Base, mode: Mode) -> Result<Plan, PlanError> {
+    fn into_plan(self, base: Base, mode: Mode, streams: usize) -> Result<Plan, PlanError> {
         Ok(Plan {
             base,
             mode,
-            loads: loads(&self.connections, &self.rate, 1)?,
-            streams: 1,
+            loads: loads(&self.connections, &self.rate, streams)?,
+            streams,
             bounds: bounds(self.duration, self.count)?,
             warm_up: self.warm_up.min(self.count),
             timeout: self.timeout,

@@ -43,8 +43,7 @@ pub fn connections(
 /// # Errors
 /// As for [`connections`].
 pub fn connection(server: &ServerAddress, timeout: Duration) -> Result<Connection, RunError> {
-    let connection = Connection::new(server, timeout);
-    connection.map_err(|error| RunError::Setup("connection".to_owned(), error.to_string()))
+    Connection::new(server, timeout).map_err(RunError::call)
 }
 
 /// Warms up, then runs with the clock on. The same links serve both.
@@ -59,8 +58,7 @@ pub async fn measure<T: Target>(
 ) -> Result<Measured, RunError> {
     let Plan { bounds, sampling, warm_up, .. } = *plan;
     for link in &mut links {
-        let opened = link.open().await;
-        opened.map_err(|error| RunError::Setup("connection".to_owned(), error.to_string()))?;
+        link.open().await.map_err(RunError::call)?;
     }
     let closed = Load::Closed { in_flight: load.in_flight() };
     let brief = Bounds { count: warm_up, ..bounds };

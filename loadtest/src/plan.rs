@@ -99,10 +99,12 @@ pub enum Mode {
         /// Seed of the random choice: the same seed asks for the same entries.
         seed: u64,
     },
-    /// `POST /api/v2/log/entries`
+    /// `CreateEntry` of Rekor v2.
     WriteV2 {
         /// Whose answers these must be.
         log: LogChoice,
+        /// How it is called.
+        transport: Transport,
         /// How many entries are read back after a run.
         read_back: usize,
     },
@@ -115,6 +117,15 @@ pub enum Mode {
         /// In which order.
         order: Order,
     },
+}
+
+/// How Rekor v2 is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// `POST /api/v2/log/entries`, JSON over HTTP/1.1.
+    Rest,
+    /// gRPC over HTTP/2 without TLS.
+    Grpc,
 }
 
 /// Which log is meant, and where it is read and its key comes from.

@@ -32,6 +32,11 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// A call without which there is no run.
+    pub fn call(error: CallError) -> Self {
+        Self::Setup("connection".to_owned(), error.to_string())
+    }
+
     /// Whether the server is at fault, as opposed to the way it was asked.
     pub const fn is_failed_check(&self) -> bool {
         matches!(self, Self::Identity(_) | Self::Existing(..))
@@ -45,7 +50,9 @@ impl RunError {
 pub async fn run(plan: &Plan) -> Result<Report, RunError> {
     match &plan.mode {
         Mode::WriteV1 { .. } | Mode::ReadV1 { .. } => rekor_v1::run(plan).await,
-        Mode::WriteV2 { log, read_back } => rekor_v2::write(plan, log, *read_back).await,
+        Mode::WriteV2 { log, transport, read_back } => {
+            rekor_v2::write(plan, log, *transport, *read_back).await
+        }
         Mode::Tiles { log, what, order } => tiles::read(plan, log, *what, *order).await,
     }
 }

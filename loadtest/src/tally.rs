@@ -154,6 +154,9 @@ impl Tally {
             CallError::Timeout => "timeout",
             CallError::Disconnect(_) => "disconnect",
             CallError::Malformed(_) => "malformed",
+            CallError::Refused(code, message) => {
+                return self.error(&format!("status {code:?}"), message);
+            }
         };
         self.error(class, &error.to_string());
         if matches!(error, CallError::Malformed(_)) {

@@ -3,21 +3,22 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`writer`] | what is asked of the server over REST |
+//! | [`writer`], [`grpc`] | what is asked of the server, over REST and over gRPC |
 //! | [`check`], [`wire`] | whether an answer is true |
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tlog::{TILE_WIDTH, TreeHead};
 
-use crate::client::uri;
 use crate::drive::Target;
 use crate::entries::{Entry, sign};
 use crate::fault::Fault;
+use crate::grpc::streams;
 use crate::history::{Heads, History, link_heads};
 use crate::measure::{connections, measure};
 use crate::pace::count_due;
-use crate::plan::{Load, LogChoice, Plan};
+use crate::plan::{Load, LogChoice, Plan, Transport};
 use crate::rekor_v1::evenly;
 use crate::report::{Checks, Report, RunReport};
 use crate::run::RunError;
@@ -25,9 +26,11 @@ use crate::tally::Failures;
 use crate::tiles::source::Source;
 use crate::verify::verify_samples;
 use check::{LoggedEntry, Verified};
+use grpc::GrpcProposals;
 use writer::Proposals;
 
 pub mod writer;
+pub mod grpc;
 pub mod check;
 pub mod wire;
 
@@ -40,29 +43,46 @@ pub trait Proposes: Target + Send + Sync {
     ///
     /// # Errors
     /// [`Fault::Framing`].
-    fn parse(answer: &[u8]) -> Result<LoggedEntry, Fault>;
+    fn parse(answer: &Bytes) -> Result<LoggedEntry, Fault>;
 }
 
 /// Carries out the runs of a plan that writes to Rekor v2.
 ///
 /// # Errors
 /// [`RunError`]; failed checks of a run are in the report instead.
-pub async fn write(plan: &Plan, choice: &LogChoice, read_back: usize) -> Result<Report, RunError> {
+pub async fn write(
+    plan: &Plan,
+    choice: &LogChoice,
+    transport: Transport,
+    read_back: usize,
+) -> Result<Report, RunError> {
     let (source, head) = Source::open(plan, choice, "v2").await?;
     let mut session = Runs { plan, source, history: History::starting_at(head), read_back };
-    let path = format!("{}{}", plan.base.prefix, writer::ENTRIES_PATH);
-    let path =
-        uri(&path).map_err(|error| RunError::Setup("server".to_owned(), error.to_string()))?;
     let mut runs = Vec::new();
     for &load in &plan.loads {
         let total = plan.warm_up + count_due(load, plan.bounds);
-        let entries = sign(total, writer::entry).map_err(|_| RunError::Sign)?;
-        let target = Proposals::new(entries, path.clone());
-        let links = connections(&plan.base.server, plan.timeout, load)?;
-        runs.push(session.one_run(load, target, links).await?);
+        runs.push(match transport {
+            Transport::Rest => {
+                let entries = sign(total, writer::entry).map_err(|_| RunError::Sign)?;
+                let target = Proposals::new(entries, &plan.base.prefix).map_err(RunError::call)?;
+                let links = connections(&plan.base.server, plan.timeout, load)?;
+                session.one_run(load, target, links).await?
+            }
+            Transport::Grpc => {
+                let entries = sign(total, grpc::entry).map_err(|_| RunError::Sign)?;
+                let target = GrpcProposals::new(entries, &plan.base.prefix);
+                let target = target.map_err(RunError::call)?;
+                let links = streams(plan, load).map_err(RunError::call)?;
+                session.one_run(load, target, links).await?
+            }
+        });
     }
     let log = session.source.log;
-    Ok(Report::new(plan, log.origin, hex::encode(log.log_id), ("write", "v2"), runs))
+    let api = match transport {
+        Transport::Rest => "v2",
+        Transport::Grpc => "v2-grpc",
+    };
+    Ok(Report::new(plan, log.origin, hex::encode(log.log_id), ("write", api), runs))
 }
 
 /// What all runs share.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hyper::header::CONTENT_TYPE;
 use hyper::{StatusCode, Uri};
 
-use crate::client::{Answer, CallError, Connection, header};
+use crate::client::{Answer, CallError, Connection, header, uri};
 use crate::drive::Target;
 use crate::entries::{Entry, Signed};
 use crate::fault::Fault;
@@ -15,7 +15,7 @@ use crate::rekor_v2::check::{LoggedEntry, number};
 use crate::rekor_v2::{Proposes, wire};
 
 /// Where entries are proposed.
-pub const ENTRIES_PATH: &str = "/api/v2/log/entries";
+const ENTRIES_PATH: &str = "/api/v2/log/entries";
 
 /// The entries of a run.
 pub struct Proposals {
@@ -24,9 +24,12 @@ pub struct Proposals {
 }
 
 impl Proposals {
-    /// Entries for the log of this path.
-    pub const fn new(entries: Vec<Entry>, path: Uri) -> Self {
-        Self { entries, path }
+    /// Entries for the log behind this prefix.
+    ///
+    /// # Errors
+    /// A prefix that cannot stand in a path.
+    pub fn new(entries: Vec<Entry>, prefix: &str) -> Result<Self, CallError> {
+        Ok(Self { entries, path: uri(&format!("{prefix}{ENTRIES_PATH}"))? })
     }
 }
 
@@ -68,7 +71,7 @@ impl Proposes for Proposals {
         &self.entries[number as usize]
     }
 
-    fn parse(answer: &[u8]) -> Result<LoggedEntry, Fault> {
+    fn parse(answer: &Bytes) -> Result<LoggedEntry, Fault> {
         LoggedEntry::from_json(answer)
     }
 }
