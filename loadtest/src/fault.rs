@@ -1,6 +1,7 @@
 //! What can be wrong with an answer, whichever API gave it.
 
 use thiserror::Error;
+use tlog::LeafHash;
 
 /// What is wrong with an answer.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -55,6 +56,14 @@ pub enum Fault {
         /// What is wrong.
         why: String,
     },
+    /// An index that no entry was given, though nobody else writes.
+    #[error("no entry was given an index between {before} and {after}; does somebody else write?")]
+    Gap {
+        /// The index before it.
+        before: u64,
+        /// The index after it.
+        after: u64,
+    },
     /// A tile or an entry bundle has not what it must have.
     #[error("tile: {0}")]
     Tile(String),
@@ -66,7 +75,7 @@ pub enum Fault {
     IndexTwice {
         /// The index.
         index: u64,
-        /// The other entry's ID.
-        other: String,
+        /// The other entry.
+        other: LeafHash,
     },
 }

@@ -133,7 +133,7 @@ pub struct Shared {
 /// As for [`Http2::new`].
 pub fn streams(plan: &Plan, load: Load) -> Result<Vec<Shared>, CallError> {
     let mut all = Vec::new();
-    for _ in 0..load.in_flight() / plan.streams {
+    for _ in 0..load.in_flight() / (plan.streams * plan.window) {
         let http2 = Rc::new(Http2::new(&plan.base.server, plan.timeout)?);
         let stream = |n| Shared { http2: Rc::clone(&http2), first: n == 0 };
         all.extend((0..plan.streams).map(stream));

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use tlog::TreeHead;
+use tlog::{LeafHash, TreeHead};
 
 use crate::fault::Fault;
 use crate::tally::Failures;
@@ -25,8 +25,8 @@ pub trait Heads {
 
 /// What all runs of the program have seen of the log.
 pub struct History {
-    /// Entry IDs by index.
-    taken: HashMap<u64, String>,
+    /// Entries by index.
+    taken: HashMap<u64, LeafHash>,
     /// Root hashes by size, of every verified checkpoint.
     heads: HashMap<u64, TreeHead>,
     /// The newest head that is linked to the first one by consistency proofs.
@@ -47,9 +47,9 @@ impl History {
     ///
     /// # Errors
     /// [`Fault::IndexTwice`].
-    pub fn see_index(&mut self, index: u64, id: &str) -> Result<(), Fault> {
-        match self.taken.insert(index, id.to_owned()) {
-            Some(other) if other != id => Err(Fault::IndexTwice { index, other }),
+    pub fn see_index(&mut self, index: u64, leaf: LeafHash) -> Result<(), Fault> {
+        match self.taken.insert(index, leaf) {
+            Some(other) if other != leaf => Err(Fault::IndexTwice { index, other }),
             _ => Ok(()),
         }
     }
@@ -133,10 +133,10 @@ mod tests {
     #[test]
     fn an_index_belongs_to_one_entry() {
         let mut history = History::starting_at(head(0, 0));
-        assert_eq!(history.see_index(7, "a"), Ok(()));
-        assert_eq!(history.see_index(7, "a"), Ok(()));
-        let fault = Fault::IndexTwice { index: 7, other: "a".to_owned() };
-        assert_eq!(history.see_index(7, "b"), Err(fault));
-        assert_eq!(history.see_index(8, "b"), Ok(()));
+        let [a, b] = [1, 2].map(|byte| LeafHash::from_bytes([byte; 32]));
+        assert_eq!(history.see_index(7, a), Ok(()));
+        assert_eq!(history.see_index(7, a), Ok(()));
+        assert_eq!(history.see_index(7, b), Err(Fault::IndexTwice { index: 7, other: a }));
+        assert_eq!(history.see_index(8, b), Ok(()));
     }
 }

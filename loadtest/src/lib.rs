@@ -1,4 +1,4 @@
-//! A load generator for transparency logs (Rekor v1, Rekor v2, tiles), which checks the answers that
+//! A load generator for transparency logs (Rekor v1, Rekor v2, cairn.log.v1, tiles), which checks the answers that
 //! it gets: a server that is fast and wrong fails. The rooms in the order in which a run walks
 //! through them:
 //!
@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`plan`], [`server`] | log, loads, bounds: checked before anything starts |
 //! | [`run`](mod@run) | what a plan asks for, and why there may be no report |
-//! | [`rekor_v1`], [`rekor_v2`], [`tiles`] | each API: the order of things, what is asked, whether it is true |
+//! | [`rekor_v1`], [`rekor_v2`], [`append`], [`tiles`] | each API: the order of things, what is asked, whether it is true |
 //! | [`entries`] | keys and signatures, made before the clock starts |
 //! | [`measure`](mod@measure) | one run with its clock |
 //! | [`pace`] | when each request is due |
@@ -24,6 +24,7 @@ pub mod server;
 pub mod run;
 pub mod rekor_v1;
 pub mod rekor_v2;
+pub mod append;
 pub mod tiles;
 pub mod entries;
 pub mod measure;

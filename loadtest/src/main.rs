@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use loadtest::plan::{
-    LogChoice, Mode, Order, Plan, PlanError, ReadBy, Resources, Sampling, Transport, bounds, loads,
-    parse_duration, parse_sampling,
+    LogChoice, Mode, Order, Plan, PlanError, ReadBy, Resources, Sampling, Transport, bounds,
+    leaf_bytes, loads, parse_duration, parse_sampling,
 };
 use loadtest::report::Report;
 use loadtest::run::{RunError, run};
@@ -52,6 +52,23 @@ enum Command {
         /// The same seed asks for the same entries
         #[arg(long, default_value_t = 1)]
         seed: u64,
+    },
+    /// Append raw leaves on streams (cairn.log.v1), to a log that takes any bytes
+    Append {
+        #[command(flatten)]
+        common: Common,
+        /// Streams on each connection
+        #[arg(long, default_value_t = 1, value_name = "N")]
+        streams: usize,
+        /// Items in flight on each stream
+        #[arg(long, default_value_t = 1_024, value_name = "N")]
+        window: usize,
+        /// Length of a leaf
+        #[arg(long, default_value_t = 512, value_name = "N")]
+        bytes: usize,
+        /// Name or log ID in the server's list, GET /logs (default: its first active raw log)
+        #[arg(long, value_name = "NAME")]
+        log: Option<String>,
     },
     /// Read full tiles and entry bundles of a log (C2SP tlog-tiles)
     Tiles {
@@ -212,13 +229,13 @@ fn carry_out(plan: &Plan) -> Result<Report, MainError> {
 
 impl Command {
     fn into_plan(self) -> Result<(Plan, Output), PlanError> {
-        let (common, streams, mode, base) = match self {
+        let (common, in_flight, mode, base) = match self {
             Self::Write { common, api, read_back, streams, log } => {
                 let (mode, base) = write_mode(&common, api, read_back, log)?;
                 if streams > 1 && api != Api::V2Grpc {
                     return Err(PlanError::Unfit("--streams is for --api v2-grpc"));
                 }
-                (common, streams, mode, base)
+                (common, (streams, 1), mode, base)
             }
             Self::Read { common, by, seed } => {
                 let by = match by {
@@ -227,7 +244,13 @@ impl Command {
                     By::Both => ReadBy::Both,
                 };
                 let base = parse_server(&common.server, common.i_own_this_server)?;
-                (common, 1, Mode::ReadV1 { by, seed }, base)
+                (common, (1, 1), Mode::ReadV1 { by, seed }, base)
+            }
+            Self::Append { common, streams, window, bytes, log } => {
+                let base = parse_base(&common.server, common.i_own_this_server)?;
+                let log = LogChoice { name: log, ..LogChoice::default() };
+                let mode = Mode::Append { log, bytes: leaf_bytes(bytes)? };
+                (common, (streams, window), mode, base)
             }
             Self::Tiles { common, what, sequence, seed, log } => {
                 let base = parse_base(&common.server, common.i_own_this_server)?;
@@ -238,11 +261,11 @@ impl Command {
                     What::Bundles => Resources::Bundles,
                     What::Both => Resources::Both,
                 };
-                (common, 1, Mode::Tiles { log, what, order }, base)
+                (common, (1, 1), Mode::Tiles { log, what, order }, base)
             }
         };
         let output = common.output;
-        Ok((common.into_plan(base, mode, streams)?, output))
+        Ok((common.into_plan(base, mode, in_flight)?, output))
     }
 }
 
@@ -284,12 +307,18 @@ impl LogArgs {
 }
 
 impl Common {
-    fn into_plan(self, base: Base, mode: Mode, streams: usize) -> Result<Plan, PlanError> {
+    fn into_plan(
+        self,
+        base: Base,
+        mode: Mode,
+        (streams, window): (usize, usize),
+    ) -> Result<Plan, PlanError> {
         Ok(Plan {
             base,
             mode,
-            loads: loads(&self.connections, &self.rate, streams)?,
+            loads: loads(&self.connections, &self.rate, (streams, window))?,
             streams,
+            window,
             bounds: bounds(self.duration, self.count)?,
             warm_up: self.warm_up.min(self.count),
             timeout: self.timeout,

@@ -113,6 +113,11 @@ impl Measured {
         indices
     }
 
+    /// Whether each request of warm-up and run had a good answer.
+    pub fn without_errors(&self) -> bool {
+        self.warm_up.tally.errors.is_empty() && self.driven.tally.errors.is_empty()
+    }
+
     /// Takes what was kept of warm-up and run.
     pub fn take_samples(&mut self) -> Vec<Sample> {
         let mut samples = self.warm_up.tally.take_samples();
@@ -121,7 +126,7 @@ impl Measured {
     }
 
     /// The report of the run.
-    pub fn report(self, streams: usize, mut checks: Checks) -> RunReport {
+    pub fn report(self, plan: &Plan, mut checks: Checks) -> RunReport {
         let Driven { tally, elapsed, unsent } = self.driven;
         let entries = tally.indices.len() as u64;
         let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
@@ -146,8 +151,9 @@ impl Measured {
         let generator = per_entry(self.generator, entries);
         RunReport {
             load,
-            connections: self.load.in_flight() / streams,
-            streams,
+            connections: self.load.in_flight() / (plan.streams * plan.window),
+            streams: plan.streams,
+            window: plan.window,
             rate,
             seconds: elapsed.as_secs_f64(),
             unit: "entry",

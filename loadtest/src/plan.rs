@@ -10,8 +10,14 @@ use crate::server::Base;
 
 /// Most connections of one run.
 pub const CONNECTIONS_MAX: usize = 4_096;
-/// Most requests in flight on one connection.
+/// Most streams on one connection.
 pub const STREAMS_MAX: usize = 1_024;
+/// Most requests in flight on one stream: what a server works on at a time.
+pub const WINDOW_MAX: usize = 4_096;
+/// Most requests in flight in all.
+pub const IN_FLIGHT_MAX: usize = 262_144;
+/// Lengths of an appended leaf: a random start and a number, up to what an entry bundle holds.
+pub const LEAF_BYTES: std::ops::RangeInclusive<usize> = 24..=65_535;
 /// Most entries of one run: they are signed before the clock starts and lie in memory (1 KiB each).
 pub const COUNT_MAX: u64 = 2_000_000;
 /// Longest run.
@@ -108,6 +114,13 @@ pub enum Mode {
         /// How many entries are read back after a run.
         read_back: usize,
     },
+    /// `AppendStream` of `cairn.log.v1`.
+    Append {
+        /// The log, which takes raw entries.
+        log: LogChoice,
+        /// Length of a leaf.
+        bytes: usize,
+    },
     /// `GET` of full tiles and entry bundles.
     Tiles {
         /// Whose they are.
@@ -182,8 +195,10 @@ pub struct Plan {
     pub mode: Mode,
     /// The runs, one after another.
     pub loads: Vec<Load>,
-    /// Requests in flight on one connection.
+    /// Streams on one connection.
     pub streams: usize,
+    /// Requests in flight on one stream.
+    pub window: usize,
     /// The bounds of each run.
     pub bounds: Bounds,
     /// Requests before the clock of each run starts.
@@ -208,6 +223,9 @@ pub enum PlanError {
     /// The file of the public key cannot be read.
     #[error("{0}: {1}")]
     PublicKey(String, std::io::Error),
+    /// A leaf that cannot be made, or that no log takes.
+    #[error("--bytes must be from {} to {}", LEAF_BYTES.start(), LEAF_BYTES.end())]
+    LeafBytes,
     /// An option that only another API knows.
     #[error("{0}")]
     Unfit(&'static str),
@@ -269,13 +287,21 @@ pub fn parse_sampling(text: &str) -> Result<Sampling, PlanError> {
 }
 
 /// Makes the list of runs: one for each number of connections, at each rate if rates are given.
+/// Each connection has so many streams, each stream so many requests in flight.
 ///
 /// # Errors
 /// Empty lists and figures that are out of range.
-pub fn loads(connections: &[usize], rates: &[f64], streams: usize) -> Result<Vec<Load>, PlanError> {
+pub fn loads(
+    connections: &[usize],
+    rates: &[f64],
+    (streams, window): (usize, usize),
+) -> Result<Vec<Load>, PlanError> {
     in_range("--streams", &streams, &1, &STREAMS_MAX, STREAMS_MAX)?;
+    in_range("--window", &window, &1, &WINDOW_MAX, WINDOW_MAX)?;
     for count in connections {
         in_range("--connections", count, &1, &CONNECTIONS_MAX, CONNECTIONS_MAX)?;
+        let in_flight = count * streams * window;
+        in_range("connections × streams × window", &in_flight, &1, &IN_FLIGHT_MAX, IN_FLIGHT_MAX)?;
     }
     for rate in rates {
         in_range("--rate", rate, &0.01, &RATE_MAX, RATE_MAX)?;
@@ -284,13 +310,21 @@ pub fn loads(connections: &[usize], rates: &[f64], streams: usize) -> Result<Vec
         let max = CONNECTIONS_MAX.to_string();
         return Err(PlanError::OutOfRange { what: "--connections", max });
     }
-    let in_flight = connections.iter().map(|&connections| connections * streams);
+    let in_flight = connections.iter().map(|&connections| connections * streams * window);
     if rates.is_empty() {
         return Ok(in_flight.map(|in_flight| Load::Closed { in_flight }).collect());
     }
     let runs = in_flight
         .flat_map(|in_flight| rates.iter().map(move |&rate| Load::Open { rate, in_flight }));
     Ok(runs.collect())
+}
+
+/// Checks the length of the leaves that are appended.
+///
+/// # Errors
+/// Lengths beyond [`LEAF_BYTES`].
+pub fn leaf_bytes(bytes: usize) -> Result<usize, PlanError> {
+    if LEAF_BYTES.contains(&bytes) { Ok(bytes) } else { Err(PlanError::LeafBytes) }
 }
 
 /// Both bounds are always in force; zero would mean a run without end.
@@ -336,13 +370,16 @@ mod tests {
         assert!(bounds(duration, 0).is_err());
         assert!(bounds(duration, COUNT_MAX + 1).is_err());
         let closed = [Load::Closed { in_flight: 4 }, Load::Closed { in_flight: 32 }];
-        assert_eq!(loads(&[1, 8], &[], 4).unwrap(), closed);
-        let open = loads(&[64], &[100.0, 200.0], 1).unwrap();
+        assert_eq!(loads(&[1, 8], &[], (2, 2)).unwrap(), closed);
+        let open = loads(&[64], &[100.0, 200.0], (1, 1)).unwrap();
         assert_eq!(open[1], Load::Open { rate: 200.0, in_flight: 64 });
-        assert!(loads(&[0], &[], 1).is_err());
-        assert!(loads(&[1], &[], 0).is_err());
-        assert!(loads(&[1], &[0.0], 1).is_err());
-        assert!(loads(&[1], &[f64::NAN], 1).is_err());
+        assert!(loads(&[0], &[], (1, 1)).is_err());
+        assert!(loads(&[1], &[], (0, 1)).is_err());
+        assert!(loads(&[1], &[], (1, 0)).is_err());
+        assert!(loads(&[1_000], &[], (1_000, 1)).is_err());
+        assert!(leaf_bytes(23).is_err() && leaf_bytes(65_536).is_err());
+        assert!(loads(&[1], &[0.0], (1, 1)).is_err());
+        assert!(loads(&[1], &[f64::NAN], (1, 1)).is_err());
     }
 
     #[test]

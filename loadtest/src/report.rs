@@ -36,8 +36,10 @@ pub struct RunReport {
     pub load: &'static str,
     /// Connections.
     pub connections: usize,
-    /// Requests in flight on each of them.
+    /// Streams on each of them.
     pub streams: usize,
+    /// Requests in flight on each of those.
+    pub window: usize,
     /// Requests per second that were due; open loop only.
     pub rate: Option<f64>,
     /// From the start of the clock to the last answer.
@@ -178,6 +180,9 @@ impl fmt::Display for RunReport {
         if self.streams > 1 {
             write!(f, " × {} streams", self.streams)?;
         }
+        if self.window > 1 {
+            write!(f, ", {} items in flight on each", self.window)?;
+        }
         match self.rate {
             Some(rate) => writeln!(f, ", {rate} requests/s due")?,
             None => writeln!(f)?,
@@ -272,6 +277,7 @@ mod tests {
             load: "closed",
             connections: 8,
             streams: 1,
+            window: 1,
             rate: None,
             seconds: 2.0,
             unit: "entry",
@@ -335,14 +341,14 @@ closed loop, 8 connections
     fn a_bad_run_says_what_and_where() {
         let mut run = run();
         (run.load, run.connections, run.rate, run.unsent) = ("open", 1, Some(750.0), 3);
-        (run.streams, run.unit) = (4, "request");
+        (run.streams, run.window, run.unit) = (4, 9, "request");
         let refused = ErrorClass { count: 2, example: "later".to_owned() };
         run.errors.insert("status 503".to_owned(), refused);
         run.errors.insert("timeout".to_owned(), ErrorClass { count: 1, example: "x".to_owned() });
         run.checks.failures.add("entry 7", "the signed entry timestamp does not verify");
         let text = run.to_string();
         for line in [
-            "open loop, 1 connection × 4 streams, 750 requests/s due\n",
+            "open loop, 1 connection × 4 streams, 9 items in flight on each, 750 requests/s due\n",
             "  requests    1000 in 2.0 s = 500.0/s\n",
             "  server CPU  0.312 ms per request\n",
             "  NOT SENT    3: the server did not keep up\n",

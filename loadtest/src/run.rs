@@ -9,7 +9,7 @@ use crate::client::{Answer, CallError, Connection, uri};
 use crate::fault::Fault;
 use crate::plan::{Mode, Plan};
 use crate::report::Report;
-use crate::{rekor_v1, rekor_v2, tiles};
+use crate::{append, rekor_v1, rekor_v2, tiles};
 
 /// Why there is no report.
 #[derive(Debug, Error)]
@@ -53,6 +53,7 @@ pub async fn run(plan: &Plan) -> Result<Report, RunError> {
         Mode::WriteV2 { log, transport, read_back } => {
             rekor_v2::write(plan, log, *transport, *read_back).await
         }
+        Mode::Append { log, bytes } => append::append(plan, log, *bytes).await,
         Mode::Tiles { log, what, order } => tiles::read(plan, log, *what, *order).await,
     }
 }

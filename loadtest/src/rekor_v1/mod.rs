@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use tlog::TreeHead;
+use tlog::{TreeHead, hash_leaf};
 
 use crate::client::Connection;
 use crate::drive::Target;
@@ -49,7 +49,7 @@ pub async fn run(plan: &Plan) -> Result<Report, RunError> {
         let report = match plan.mode {
             Mode::ReadV1 { by, seed } => session.read(load, by, seed).await?,
             Mode::WriteV1 { read_back } => session.write(load, read_back).await?,
-            Mode::WriteV2 { .. } | Mode::Tiles { .. } => continue, // not this API
+            _ => continue, // not this API
         };
         runs.push(report);
     }
@@ -84,15 +84,14 @@ impl Runs<'_> {
         let total = self.plan.warm_up + count_due(load, self.plan.bounds);
         let entries = sign(total, writer::entry).map_err(|_| RunError::Sign)?;
         let mut tree = [0; 16];
-        let prefix = self.log.entry_id(&tlog::hash_leaf(&[]));
+        let prefix = self.log.entry_id(&hash_leaf(&[]));
         tree.copy_from_slice(&prefix.as_bytes()[..16]);
         let target = Arc::new(Proposals::new(entries, tree));
         let links = connections(&self.plan.base.server, self.plan.timeout, load)?;
         let mut measured = measure(self.plan, &target, load, links).await?;
         let mut checks = Checks::default();
         for (index, number) in measured.take_framed(&mut checks) {
-            let id = self.log.entry_id(&target.entry(number).leaf);
-            if let Err(fault) = self.history.see_index(index, &id) {
+            if let Err(fault) = self.history.see_index(index, target.entry(number).leaf) {
                 checks.failures.add(target.subject(number), fault);
             }
         }
@@ -104,7 +103,7 @@ impl Runs<'_> {
         let again: Vec<Verified> = evenly(&verified, read_back).cloned().collect();
         checks.read_back = self.asked().read_back(&again, &mut checks.failures).await;
         self.link(&verified, &mut checks).await;
-        Ok(measured.report(self.plan.streams, checks))
+        Ok(measured.report(self.plan, checks))
     }
 
     async fn read(&mut self, load: Load, by: ReadBy, seed: u64) -> Result<RunReport, RunError> {
@@ -125,13 +124,13 @@ impl Runs<'_> {
         let verified = self.verify(&mut measured, &*target, expected, &mut checks.failures);
         checks.verified = verified.len() as u64;
         for entry in &verified {
-            if let Err(fault) = self.history.see_index(entry.index, &entry.id) {
+            if let Err(fault) = self.history.see_index(entry.index, hash_leaf(&entry.body)) {
                 checks.failures.add(&entry.id, fault);
             }
         }
         self.reconnect()?;
         self.link(&verified, &mut checks).await;
-        Ok(measured.report(self.plan.streams, checks))
+        Ok(measured.report(self.plan, checks))
     }
 
     /// Takes a new connection: the server may have closed one that was idle during a run.

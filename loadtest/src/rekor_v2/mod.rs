@@ -104,8 +104,7 @@ impl Runs<'_> {
         let mut measured = measure(self.plan, &target, load, links).await?;
         let mut checks = Checks::default();
         for (index, number) in measured.take_framed(&mut checks) {
-            let leaf = target.entry(number).leaf.to_string();
-            if let Err(fault) = self.history.see_index(index, &leaf) {
+            if let Err(fault) = self.history.see_index(index, target.entry(number).leaf) {
                 checks.failures.add(target.subject(number), fault);
             }
         }
@@ -123,7 +122,7 @@ impl Runs<'_> {
         let heads: Vec<TreeHead> = verified.iter().map(|entry| entry.head).collect();
         let (source, history) = (&mut self.source, &mut self.history);
         checks.consistent = link_heads(source, history, &heads, &mut checks.failures).await;
-        Ok(measured.report(self.plan.streams, checks))
+        Ok(measured.report(self.plan, checks))
     }
 
     /// Looks for entries in the log's bundles. Gives how many are where they were said to be.

@@ -72,7 +72,7 @@ async fn one_run(
         Err(why) => checks.failures.add("tiles", why),
     }
     checks.consistent = link_heads(source, history, &[], &mut checks.failures).await;
-    let mut report = measured.report(plan.streams, checks);
+    let mut report = measured.report(plan, checks);
     report.unit = "request";
     Ok(report)
 }
