@@ -7,14 +7,15 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::plan::ServerAddress;
+use crate::drive::Link;
+use crate::server::ServerAddress;
 
 /// Longest answer that is read; an entry of `entries.rs` is answered in less than 4 KiB.
 pub const ANSWER_BYTES_MAX: usize = 8 << 20;
@@ -34,6 +35,9 @@ pub enum CallError {
     /// What came is not HTTP, or too long.
     #[error("malformed answer: {0}")]
     Malformed(String),
+    /// A gRPC server answered with another status than OK.
+    #[error("{0:?}: {1}")]
+    Refused(tonic::Code, String),
 }
 
 /// What a server answered.
@@ -47,13 +51,18 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+/// A header as text; empty if it is not there.
+pub fn header(answer: &Answer, name: HeaderName) -> &str {
+    answer.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
 /// A connection that is made when first needed, and again after it was lost.
 pub struct Connection {
     server: ServerAddress,
     host: HeaderValue,
     timeout: Duration,
     sender: Option<SendRequest<Full<Bytes>>>,
-    connects: u64,
+    dials: u64,
 }
 
 impl Connection {
@@ -64,22 +73,7 @@ impl Connection {
     pub fn new(server: &ServerAddress, timeout: Duration) -> Result<Self, CallError> {
         let host = HeaderValue::from_str(&server.authority)
             .map_err(|error| CallError::Connect(error.to_string()))?;
-        Ok(Self { server: server.clone(), host, timeout, sender: None, connects: 0 })
-    }
-
-    /// How often the server was dialled.
-    pub const fn connects(&self) -> u64 {
-        self.connects
-    }
-
-    /// Dials the server, so that the first request need not.
-    ///
-    /// # Errors
-    /// [`CallError::Connect`] or [`CallError::Timeout`].
-    pub async fn connect(&mut self) -> Result<(), CallError> {
-        let limit = self.timeout;
-        let dialled = timeout(limit, self.ready_sender()).await;
-        dialled.map_or(Err(CallError::Timeout), |sender| sender.map(drop))
+        Ok(Self { server: server.clone(), host, timeout, sender: None, dials: 0 })
     }
 
     /// Sends JSON.
@@ -87,7 +81,11 @@ impl Connection {
     /// # Errors
     /// No complete HTTP answer within the timeout; the connection is then given up.
     pub async fn post(&mut self, path: Uri, body: Bytes) -> Result<Answer, CallError> {
-        self.call(Method::POST, path, body).await
+        let mut request = self.request(path, body, "application/json");
+        *request.method_mut() = Method::POST;
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(CONTENT_TYPE, json);
+        self.call(request).await
     }
 
     /// Asks for JSON.
@@ -95,12 +93,29 @@ impl Connection {
     /// # Errors
     /// As for [`Self::post`].
     pub async fn get(&mut self, path: Uri) -> Result<Answer, CallError> {
-        self.call(Method::GET, path, Bytes::new()).await
+        self.call(self.request(path, Bytes::new(), "application/json")).await
     }
 
-    async fn call(&mut self, method: Method, path: Uri, body: Bytes) -> Result<Answer, CallError> {
+    /// Asks for whatever is there.
+    ///
+    /// # Errors
+    /// As for [`Self::post`].
+    pub async fn get_any(&mut self, path: Uri) -> Result<Answer, CallError> {
+        self.call(self.request(path, Bytes::new(), "*/*")).await
+    }
+
+    fn request(&self, path: Uri, body: Bytes, accept: &'static str) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(body));
+        let headers = request.headers_mut();
+        headers.insert(HOST, self.host.clone());
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        *request.uri_mut() = path;
+        request
+    }
+
+    async fn call(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, CallError> {
         let limit = self.timeout;
-        let answer = timeout(limit, self.exchange(method, path, body)).await;
+        let answer = timeout(limit, self.exchange(request)).await;
         let answer = answer.unwrap_or(Err(CallError::Timeout));
         if answer.is_err() {
             self.sender = None;
@@ -108,21 +123,7 @@ impl Connection {
         answer
     }
 
-    async fn exchange(
-        &mut self,
-        method: Method,
-        path: Uri,
-        body: Bytes,
-    ) -> Result<Answer, CallError> {
-        let mut request = Request::new(Full::new(body));
-        let headers = request.headers_mut();
-        headers.insert(HOST, self.host.clone());
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        if method == Method::POST {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        *request.method_mut() = method;
-        *request.uri_mut() = path;
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, CallError> {
         let sender = self.ready_sender().await?;
         let response = sender.send_request(request).await.map_err(transport_error)?;
         let (head, body) = response.into_parts();
@@ -144,7 +145,7 @@ impl Connection {
     }
 
     async fn dial(&mut self) -> Result<SendRequest<Full<Bytes>>, CallError> {
-        self.connects += 1;
+        self.dials += 1;
         let refuse = |error: std::io::Error| CallError::Connect(error.to_string());
         let stream = TcpStream::connect(self.server.socket).await.map_err(refuse)?;
         stream.set_nodelay(true).map_err(refuse)?;
@@ -156,6 +157,26 @@ impl Connection {
         });
         Ok(sender)
     }
+}
+
+impl Link for Connection {
+    async fn open(&mut self) -> Result<(), CallError> {
+        let limit = self.timeout;
+        let dialled = timeout(limit, self.ready_sender()).await;
+        dialled.map_or(Err(CallError::Timeout), |sender| sender.map(drop))
+    }
+
+    fn dials(&self) -> u64 {
+        self.dials
+    }
+}
+
+/// A path as a request target.
+///
+/// # Errors
+/// Characters that cannot stand in one.
+pub fn uri(path: &str) -> Result<Uri, CallError> {
+    path.parse().map_err(|_| CallError::Malformed(format!("request path {path:?}")))
 }
 
 /// Nearly every answer is one frame, which is then taken as it is, without a copy.

@@ -1,4 +1,4 @@
-//! Runs one load against the server: so many connections, each sending when its next ticket comes.
+//! Runs one load against the server: so many links, each sending when its next ticket comes.
 //! Everything is on one thread, and nothing in here hashes, verifies or parses more than it must.
 
 use std::cell::RefCell;
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::sleep;
 
-use crate::check::Fault;
-use crate::client::{Answer, CallError, Connection};
+use crate::client::{Answer, CallError};
+use crate::fault::Fault;
 use crate::pace::{Pace, Ticket};
 use crate::plan::{Bounds, Load, Sampling};
 use crate::progress::Progress;
@@ -20,12 +20,24 @@ use crate::tally::Tally;
 const REDIAL_AFTER: Duration = Duration::from_millis(10);
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
+/// What requests are sent on, one at a time: a connection, or a stream of one.
+pub trait Link: 'static {
+    /// Dials the server, so that the first request need not.
+    fn open(&mut self) -> impl Future<Output = Result<(), CallError>>;
+
+    /// How often the server was dialled.
+    fn dials(&self) -> u64;
+}
+
 /// What is asked of the server.
 pub trait Target: 'static {
+    /// What its requests are sent on.
+    type Link: Link;
+
     /// Sends request `number` and waits for its answer.
     fn call(
         &self,
-        connection: &mut Connection,
+        link: &mut Self::Link,
         number: u64,
     ) -> impl Future<Output = Result<Answer, CallError>>;
 
@@ -60,7 +72,7 @@ struct Shared<T> {
 pub async fn drive<T: Target>(
     target: &Arc<T>,
     first: u64,
-    connections: &mut Vec<Connection>,
+    links: &mut Vec<T::Link>,
     load: Load,
     bounds: Bounds,
     sampling: Sampling,
@@ -72,12 +84,12 @@ pub async fn drive<T: Target>(
         tally: RefCell::new(Tally::new(sampling)),
     });
     let mut workers = JoinSet::new();
-    for connection in connections.drain(..) {
-        workers.spawn_local(work(Rc::clone(&shared), connection));
+    for link in links.drain(..) {
+        workers.spawn_local(work(Rc::clone(&shared), link));
     }
     let progress = spawn_local(show(Rc::clone(&shared), bounds));
     while let Some(worker) = workers.join_next().await {
-        connections.extend(worker.ok());
+        links.extend(worker.ok());
     }
     progress.abort();
     let _ = progress.await;
@@ -87,17 +99,17 @@ pub async fn drive<T: Target>(
     Driven { tally, elapsed, unsent: shared.pace.unsent() }
 }
 
-async fn work<T: Target>(shared: Rc<Shared<T>>, mut connection: Connection) -> Connection {
+async fn work<T: Target>(shared: Rc<Shared<T>>, mut link: T::Link) -> T::Link {
     while let Some(Ticket { number, due }) = shared.pace.next().await {
         let number = shared.first + number;
-        let answer = shared.target.call(&mut connection, number).await;
+        let answer = shared.target.call(&mut link, number).await;
         let dead = matches!(answer, Err(CallError::Connect(_)));
         note(&shared, number, due, answer);
         if dead {
             sleep(REDIAL_AFTER).await;
         }
     }
-    connection
+    link
 }
 
 fn note<T: Target>(

@@ -1,8 +1,7 @@
-//! Makes the entries of a run before its clock starts: hashedrekord 0.0.1, each with its own ECDSA
-//! P-256 key, digest and signature, so that a server can reuse nothing from one to the next.
-//!
-//! A proposal is written in RFC 8785 form with the key in canonical PEM. A hashedrekord in that
-//! form is its own canonical body, so its leaf hash is known before the server answers.
+//! Makes the entries of a run before its clock starts: hashedrekords, each with its own ECDSA P-256
+//! key, digest and signature, so that a server can reuse nothing from one to the next. How they are
+//! written down is the business of each API; their canonical body is known before the server
+//! answers.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,38 +12,58 @@ use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use tlog::{LeafHash, hash_leaf};
+
+use crate::progress::Progress;
 
 /// An entry to be proposed.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The request body, which is also the canonical body that the log must hold.
+    /// The request body.
+    pub request: Bytes,
+    /// The canonical body that the log must hold.
     pub body: Bytes,
     /// The leaf hash of that body.
     pub leaf: LeafHash,
 }
 
 impl Entry {
-    /// An entry from its canonical body.
-    pub fn from_body(body: Bytes) -> Self {
+    /// An entry from its request and its canonical body.
+    pub fn new(request: Bytes, body: Bytes) -> Self {
         let leaf = hash_leaf(&body);
-        Self { body, leaf }
+        Self { request, body, leaf }
     }
 }
 
-/// Makes `count` entries on all cores; `made` counts them while it works.
+/// What an entry is made of.
+pub struct Signed {
+    /// SHA-256 of an artifact.
+    pub digest: [u8; 32],
+    /// Signature over the artifact, ASN.1 DER.
+    pub signature: Vec<u8>,
+    /// The public key, SPKI DER.
+    pub spki: Vec<u8>,
+}
+
+/// Makes `count` entries on all cores and writes each down with `write`.
 ///
 /// # Errors
 /// Only if the operating system gives no randomness.
-pub fn sign(count: u64, made: &AtomicU64) -> Result<Vec<Entry>, Unspecified> {
+pub fn sign(count: u64, write: fn(&Signed) -> Entry) -> Result<Vec<Entry>, Unspecified> {
+    Progress::during("  signing", count, |made| sign_on_all_cores(count, write, made))
+}
+
+fn sign_on_all_cores(
+    count: u64,
+    write: fn(&Signed) -> Entry,
+    made: &AtomicU64,
+) -> Result<Vec<Entry>, Unspecified> {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get) as u64;
     thread::scope(|scope| {
         let share = |core: u64| count / cores + u64::from(core < count % cores);
         let signers: Vec<_> = (0..cores)
-            .map(|core| scope.spawn(move || sign_on_one_core(share(core), made)))
+            .map(|core| scope.spawn(move || sign_on_one_core(share(core), write, made)))
             .collect();
         let mut entries = Vec::new();
         for signer in signers {
@@ -54,102 +73,65 @@ pub fn sign(count: u64, made: &AtomicU64) -> Result<Vec<Entry>, Unspecified> {
     })
 }
 
-fn sign_on_one_core(count: u64, made: &AtomicU64) -> Result<Vec<Entry>, Unspecified> {
+fn sign_on_one_core(
+    count: u64,
+    write: fn(&Signed) -> Entry,
+    made: &AtomicU64,
+) -> Result<Vec<Entry>, Unspecified> {
     let random = SystemRandom::new();
     let mut entries = Vec::new();
     for _ in 0..count {
-        entries.push(sign_one(&random)?);
+        entries.push(write(&sign_one(&random)?));
         made.fetch_add(1, Ordering::Relaxed);
     }
     Ok(entries)
 }
 
-fn sign_one(random: &SystemRandom) -> Result<Entry, Unspecified> {
+fn sign_one(random: &SystemRandom) -> Result<Signed, Unspecified> {
     let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)?;
     let spki: PublicKeyX509Der<'_> = key.public_key().as_der()?;
     let mut artifact = [0; 32];
     random.fill(&mut artifact)?;
     let signature = key.sign(random, &artifact)?;
-    let body = canonical_body(
-        digest(&SHA256, &artifact).as_ref(),
-        signature.as_ref(),
-        &pem(spki.as_ref()),
-    );
-    Ok(Entry::from_body(Bytes::from(body)))
+    Ok(Signed {
+        digest: sha256(&artifact)?,
+        signature: signature.as_ref().to_vec(),
+        spki: spki.as_ref().to_vec(),
+    })
 }
 
-fn canonical_body(digest: &[u8], signature: &[u8], key_pem: &str) -> String {
-    format!(
-        concat!(
-            r#"{{"apiVersion":"0.0.1","kind":"hashedrekord","spec":{{"data":{{"hash":"#,
-            r#"{{"algorithm":"sha256","value":"{digest}"}}}},"#,
-            r#""signature":{{"content":"{signature}","publicKey":{{"content":"{key}"}}}}}}}}"#
-        ),
-        digest = hex::encode(digest),
-        signature = STANDARD.encode(signature),
-        key = STANDARD.encode(key_pem),
-    )
-}
-
-/// A public key in canonical PEM: 64 columns, a newline at the end.
-fn pem(spki: &[u8]) -> String {
-    const COLUMNS: usize = 64;
-    let text = STANDARD.encode(spki);
-    let mut pem = String::from("-----BEGIN PUBLIC KEY-----\n");
-    let mut rest = text.as_str();
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at(rest.len().min(COLUMNS));
-        pem.push_str(line);
-        pem.push('\n');
-        rest = after;
-    }
-    pem.push_str("-----END PUBLIC KEY-----\n");
-    pem
+fn sha256(bytes: &[u8]) -> Result<[u8; 32], Unspecified> {
+    digest(&SHA256, bytes).as_ref().try_into().map_err(|_| Unspecified)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
+    use aws_lc_rs::digest::Digest;
     use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey};
-    use serde_json::Value;
 
     use super::*;
 
-    fn decoded(value: &Value) -> Vec<u8> {
-        STANDARD.decode(value.as_str().unwrap()).unwrap()
-    }
-
     #[test]
-    fn entries_are_canonical_distinct_and_signed() {
+    fn entries_are_distinct_and_signed() {
+        let write = |signed: &Signed| {
+            let parts = [&signed.digest[..], &[signed.signature.len() as u8], &signed.signature];
+            let parts = Bytes::from([&parts.concat()[..], &signed.spki].concat());
+            Entry::new(parts.clone(), parts)
+        };
         let made = AtomicU64::new(0);
-        let entries = sign(25, &made).unwrap();
+        let entries = sign_on_all_cores(25, write, &made).unwrap();
         assert_eq!(made.load(Ordering::Relaxed), 25);
-        assert_eq!(entries.iter().map(|e| e.leaf).collect::<HashSet<_>>().len(), 25);
+        let distinct = |part: fn(&Entry) -> &[u8]| entries.iter().map(part).collect::<HashSet<_>>();
+        assert_eq!(distinct(|entry| &entry.body[..32]).len(), 25);
+        assert_eq!(distinct(|entry| &entry.body[entry.body.len() - 64..]).len(), 25);
         for entry in &entries {
-            let json: Value = serde_json::from_slice(&entry.body).unwrap();
-            // serde_json sorts members; ASCII only, so its compact form is the RFC 8785 form.
-            assert_eq!(json.to_string().as_bytes(), &entry.body[..]);
-            let spec = &json["spec"];
-            let pem = String::from_utf8(decoded(&spec["signature"]["publicKey"]["content"]));
-            let pem = pem.unwrap();
-            let der: String = pem.lines().filter(|line| !line.starts_with("--")).collect();
-            let der = STANDARD.decode(der).unwrap();
-            let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &der).unwrap();
-            let digest_of_artifact = hex::decode(spec["data"]["hash"]["value"].as_str().unwrap());
-            let digest_of_artifact =
-                aws_lc_rs::digest::Digest::import_less_safe(&digest_of_artifact.unwrap(), &SHA256)
-                    .unwrap();
-            let signature = decoded(&spec["signature"]["content"]);
-            key.verify_digest_sig(&digest_of_artifact, &signature).unwrap();
+            let (digest, rest) = entry.body.split_at(32);
+            let (signature, spki) = rest[1..].split_at(usize::from(rest[0]));
+            let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, spki).unwrap();
+            let digest = Digest::import_less_safe(digest, &SHA256).unwrap();
+            key.verify_digest_sig(&digest, signature).unwrap();
         }
-    }
-
-    #[test]
-    fn keys_have_64_columns() {
-        let pem = pem(&[7; 91]);
-        let lengths: Vec<usize> = pem.lines().map(str::len).collect();
-        assert_eq!(lengths, [26, 64, 60, 24]);
-        assert!(pem.ends_with("-----\n"));
     }
 }

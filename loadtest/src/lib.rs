@@ -1,34 +1,43 @@
-//! A load generator for any Rekor v1 server, which checks the answers that it gets: a server that
-//! is fast and wrong fails. The rooms in the order in which a run walks through them:
+//! A load generator for transparency logs (Rekor v1, Rekor v2, cairn.log.v1, tiles), which checks the answers that
+//! it gets: a server that is fast and wrong fails. The rooms in the order in which a run walks
+//! through them:
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`plan`] | server, loads, bounds: checked before anything starts |
-//! | [`run`](mod@run) | the order of things |
-//! | [`entries`] | keys, signatures, proposals, made before the clock starts |
+//! | [`plan`], [`server`] | log, loads, bounds: checked before anything starts |
+//! | [`run`](mod@run) | what a plan asks for, and why there may be no report |
+//! | [`rekor_v1`], [`rekor_v2`], [`append`], [`tiles`] | each API: the order of things, what is asked, whether it is true |
+//! | [`entries`] | keys and signatures, made before the clock starts |
+//! | [`measure`](mod@measure) | one run with its clock |
 //! | [`pace`] | when each request is due |
 //! | [`drive`] | the timed path |
-//! | [`writer`], [`reader`] | what is asked of the server |
-//! | [`client`] | one HTTP/1.1 connection |
+//! | [`client`], [`grpc`] | one HTTP/1.1 connection; one HTTP/2 connection |
 //! | [`tally`] | what is noted while the clock runs |
-//! | [`check`], [`wire`] | whether an answer is true |
-//! | [`audit`] | which answers are verified afterwards, and what else must hold |
+//! | [`fault`], [`log_key`], [`verify`] | what can be wrong, whose checkpoint it is, kept answers in full |
+//! | [`history`] | indices and heads over all runs |
 //! | [`procfs`] | CPU time and memory of the server and of the generator |
-//! | [`report`], [`progress`] | what people and scripts see |
+//! | [`report`], [`progress`], [`random`](mod@random) | what people and scripts see; choices |
 #![forbid(unsafe_code)]
 
 pub mod plan;
+pub mod server;
 pub mod run;
+pub mod rekor_v1;
+pub mod rekor_v2;
+pub mod append;
+pub mod tiles;
 pub mod entries;
+pub mod measure;
 pub mod pace;
 pub mod drive;
-pub mod writer;
-pub mod reader;
 pub mod client;
+pub mod grpc;
 pub mod tally;
-pub mod check;
-pub mod wire;
-pub mod audit;
+pub mod fault;
+pub mod log_key;
+pub mod verify;
+pub mod history;
 pub mod procfs;
 pub mod report;
 pub mod progress;
+pub mod random;

@@ -1,20 +1,22 @@
 //! The command line. Exit code 0: all checks held; 1: a check failed, or no answer was good; 2: the
 //! run could not be made as asked.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use loadtest::plan::{
-    Mode, Plan, PlanError, ReadBy, Sampling, bounds, loads, parse_duration, parse_sampling,
-    parse_server,
+    LogChoice, Mode, Order, Plan, PlanError, ReadBy, Resources, Sampling, Transport, bounds,
+    leaf_bytes, loads, parse_duration, parse_sampling,
 };
 use loadtest::report::Report;
 use loadtest::run::{RunError, run};
+use loadtest::server::{Base, parse_base, parse_server};
 use thiserror::Error;
 use tokio::task::LocalSet;
 
-/// Puts load on a Rekor v1 server and checks its answers.
+/// Puts load on a transparency log and checks its answers.
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
 struct Cli {
@@ -24,15 +26,23 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Write new entries (hashedrekord 0.0.1, each with its own key, digest and signature)
+    /// Write new entries (hashedrekord, each with its own key, digest and signature)
     Write {
         #[command(flatten)]
         common: Common,
+        /// The API that entries are written through
+        #[arg(long, value_enum, default_value = "v1")]
+        api: Api,
         /// How many entries of each run are read back after it
         #[arg(long, default_value_t = 32, value_name = "N")]
         read_back: usize,
+        /// Requests in flight on each connection (v2-grpc)
+        #[arg(long, default_value_t = 1, value_name = "N")]
+        streams: usize,
+        #[command(flatten)]
+        log: LogArgs,
     },
-    /// Read entries that are there, at random
+    /// Read entries of Rekor v1 that are there, at random
     Read {
         #[command(flatten)]
         common: Common,
@@ -43,6 +53,53 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Append raw leaves on streams (cairn.log.v1), to a log that takes any bytes
+    Append {
+        #[command(flatten)]
+        common: Common,
+        /// Streams on each connection
+        #[arg(long, default_value_t = 1, value_name = "N")]
+        streams: usize,
+        /// Items in flight on each stream
+        #[arg(long, default_value_t = 1_024, value_name = "N")]
+        window: usize,
+        /// Length of a leaf
+        #[arg(long, default_value_t = 512, value_name = "N")]
+        bytes: usize,
+        /// Name or log ID in the server's list, GET /logs (default: its first active raw log)
+        #[arg(long, value_name = "NAME")]
+        log: Option<String>,
+    },
+    /// Read full tiles and entry bundles of a log (C2SP tlog-tiles)
+    Tiles {
+        #[command(flatten)]
+        common: Common,
+        /// What is read
+        #[arg(long, value_enum, default_value = "both")]
+        what: What,
+        /// From the first to the last and again, not at random
+        #[arg(long, conflicts_with = "seed")]
+        sequence: bool,
+        /// The same seed asks for the same tiles
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        #[command(flatten)]
+        log: LogArgs,
+    },
+}
+
+/// Which log is meant; not for Rekor v1, whose server says it.
+#[derive(Args)]
+struct LogArgs {
+    /// Name or log ID in the server's list, GET /logs (default: its first active v2 log)
+    #[arg(long, value_name = "NAME")]
+    log: Option<String>,
+    /// The log's public key (PEM), for a server that does not list its logs
+    #[arg(long, value_name = "FILE", conflicts_with = "log")]
+    public_key: Option<PathBuf>,
+    /// Where /checkpoint and /tile/ are, if not on the server itself
+    #[arg(long, value_name = "URL")]
+    read_url: Option<String>,
 }
 
 #[derive(Args)]
@@ -91,6 +148,23 @@ struct Common {
     output: Output,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Api {
+    /// Rekor v1, REST
+    V1,
+    /// Rekor v2, REST
+    V2,
+    /// Rekor v2, gRPC without TLS
+    V2Grpc,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    Tiles,
+    Bundles,
+    Both,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum By {
     Index,
@@ -130,19 +204,8 @@ fn main() -> ExitCode {
 }
 
 fn run_cli(command: Command) -> Result<bool, MainError> {
-    let (common, mode, read_back) = match command {
-        Command::Write { common, read_back } => (common, Mode::Write, read_back),
-        Command::Read { common, by, seed } => {
-            let by = match by {
-                By::Index => ReadBy::Index,
-                By::Uuid => ReadBy::Uuid,
-                By::Both => ReadBy::Both,
-            };
-            (common, Mode::Read { by, seed }, 0)
-        }
-    };
-    let output = common.output;
-    let report = carry_out(&common.into_plan(mode, read_back)?)?;
+    let (plan, output) = command.into_plan()?;
+    let report = carry_out(&plan)?;
     match output {
         Output::Text => print!("{report}"),
         Output::Json => {
@@ -164,17 +227,102 @@ fn carry_out(plan: &Plan) -> Result<Report, MainError> {
     Ok(LocalSet::new().block_on(&runtime, run(plan))?)
 }
 
+impl Command {
+    fn into_plan(self) -> Result<(Plan, Output), PlanError> {
+        let (common, in_flight, mode, base) = match self {
+            Self::Write { common, api, read_back, streams, log } => {
+                let (mode, base) = write_mode(&common, api, read_back, log)?;
+                if streams > 1 && api != Api::V2Grpc {
+                    return Err(PlanError::Unfit("--streams is for --api v2-grpc"));
+                }
+                (common, (streams, 1), mode, base)
+            }
+            Self::Read { common, by, seed } => {
+                let by = match by {
+                    By::Index => ReadBy::Index,
+                    By::Uuid => ReadBy::Uuid,
+                    By::Both => ReadBy::Both,
+                };
+                let base = parse_server(&common.server, common.i_own_this_server)?;
+                (common, (1, 1), Mode::ReadV1 { by, seed }, base)
+            }
+            Self::Append { common, streams, window, bytes, log } => {
+                let base = parse_base(&common.server, common.i_own_this_server)?;
+                let log = LogChoice { name: log, ..LogChoice::default() };
+                let mode = Mode::Append { log, bytes: leaf_bytes(bytes)? };
+                (common, (streams, window), mode, base)
+            }
+            Self::Tiles { common, what, sequence, seed, log } => {
+                let base = parse_base(&common.server, common.i_own_this_server)?;
+                let log = log.choice(common.i_own_this_server)?.of_tiles(&base);
+                let order = if sequence { Order::Sequence } else { Order::Random(seed) };
+                let what = match what {
+                    What::Tiles => Resources::Tiles,
+                    What::Bundles => Resources::Bundles,
+                    What::Both => Resources::Both,
+                };
+                (common, (1, 1), Mode::Tiles { log, what, order }, base)
+            }
+        };
+        let output = common.output;
+        Ok((common.into_plan(base, mode, in_flight)?, output))
+    }
+}
+
+fn write_mode(
+    common: &Common,
+    api: Api,
+    read_back: usize,
+    log: LogArgs,
+) -> Result<(Mode, Base), PlanError> {
+    let owned = common.i_own_this_server;
+    let transport = match api {
+        Api::V1 if log.is_given() => {
+            return Err(PlanError::Unfit("a Rekor v1 server says itself which log it is"));
+        }
+        Api::V1 => {
+            return Ok((Mode::WriteV1 { read_back }, parse_server(&common.server, owned)?));
+        }
+        Api::V2 => Transport::Rest,
+        Api::V2Grpc => Transport::Grpc,
+    };
+    let mode = Mode::WriteV2 { log: log.choice(owned)?, transport, read_back };
+    Ok((mode, parse_base(&common.server, owned)?))
+}
+
+impl LogArgs {
+    const fn is_given(&self) -> bool {
+        self.log.is_some() || self.public_key.is_some() || self.read_url.is_some()
+    }
+
+    fn choice(self, owned: bool) -> Result<LogChoice, PlanError> {
+        let read = |path: PathBuf| {
+            let name = path.display().to_string();
+            std::fs::read_to_string(path).map_err(|error| PlanError::PublicKey(name, error))
+        };
+        let public_key = self.public_key.map(read).transpose()?;
+        let read = self.read_url.map(|url| parse_base(&url, owned)).transpose()?;
+        Ok(LogChoice { name: self.log, public_key, read })
+    }
+}
+
 impl Common {
-    fn into_plan(self, mode: Mode, read_back: usize) -> Result<Plan, PlanError> {
+    fn into_plan(
+        self,
+        base: Base,
+        mode: Mode,
+        (streams, window): (usize, usize),
+    ) -> Result<Plan, PlanError> {
         Ok(Plan {
-            server: parse_server(&self.server, self.i_own_this_server)?,
+            base,
             mode,
-            loads: loads(&self.connections, &self.rate)?,
+            loads: loads(&self.connections, &self.rate, (streams, window))?,
+            streams,
+            window,
             bounds: bounds(self.duration, self.count)?,
             warm_up: self.warm_up.min(self.count),
             timeout: self.timeout,
             sampling: self.check.unwrap_or(self.check_every),
-            read_back,
             server_pids: self.server_pid,
         })
     }

@@ -42,14 +42,14 @@ impl Pace {
     /// Starts the clock.
     pub fn start(load: Load, bounds: Bounds) -> Self {
         let start = Instant::now();
-        let Load::Open { rate, connections } = load else {
+        let Load::Open { rate, in_flight } = load else {
             return Self { start, bounds, next: Cell::new(0), due: None };
         };
         let bounds = Bounds { count: count_due(load, bounds), ..bounds };
         let permits = Arc::new(Semaphore::new(0));
         let weak = Arc::downgrade(&permits);
         // A thread, because the runtime's own timers only know milliseconds.
-        thread::spawn(move || release(&weak, start, rate, bounds.count, connections));
+        thread::spawn(move || release(&weak, start, rate, bounds.count, in_flight));
         Self { start, bounds, next: Cell::new(0), due: Some(Due { rate, permits }) }
     }
 
@@ -99,8 +99,8 @@ fn instant(number: u64, rate: f64) -> Duration {
     Duration::from_secs_f64(number as f64 / rate)
 }
 
-/// Gives a permit for each request when it is due, and in the end one to each connection to stop.
-fn release(weak: &Weak<Semaphore>, start: Instant, rate: f64, count: u64, connections: usize) {
+/// Gives a permit for each request when it is due, and in the end one to each worker to stop.
+fn release(weak: &Weak<Semaphore>, start: Instant, rate: f64, count: u64, workers: usize) {
     let mut released = 0;
     while released < count {
         let ahead = (start + instant(released, rate)).saturating_duration_since(Instant::now());
@@ -112,7 +112,7 @@ fn release(weak: &Weak<Semaphore>, start: Instant, rate: f64, count: u64, connec
         released = due;
     }
     if let Some(permits) = weak.upgrade() {
-        permits.add_permits(connections);
+        permits.add_permits(workers);
     }
 }
 
@@ -131,11 +131,11 @@ mod tests {
     #[test]
     fn a_closed_loop_ends_at_its_count_and_at_its_duration() {
         run(async {
-            let pace = Pace::start(Load::Closed { connections: 1 }, bounds(60_000, 2));
+            let pace = Pace::start(Load::Closed { in_flight: 1 }, bounds(60_000, 2));
             assert_eq!(pace.next().await.unwrap().number, 0);
             assert_eq!(pace.next().await.unwrap().number, 1);
             assert_eq!(pace.next().await, None);
-            let pace = Pace::start(Load::Closed { connections: 1 }, bounds(1, 2));
+            let pace = Pace::start(Load::Closed { in_flight: 1 }, bounds(1, 2));
             thread::sleep(Duration::from_millis(2));
             assert_eq!(pace.next().await, None);
             assert_eq!(pace.unsent(), 0);
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn an_open_loop_counts_from_the_instant_that_was_due() {
         run(async {
-            let load = Load::Open { rate: 1_000.0, connections: 1 };
+            let load = Load::Open { rate: 1_000.0, in_flight: 1 };
             let pace = Pace::start(load, bounds(50, 1_000));
             let mut numbers = 0;
             while let Some(ticket) = pace.next().await {
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn what_a_slow_server_left_over_is_counted() {
         run(async {
-            let load = Load::Open { rate: 1_000.0, connections: 1 };
+            let load = Load::Open { rate: 1_000.0, in_flight: 1 };
             let pace = Pace::start(load, bounds(20, 1_000));
             assert!(pace.next().await.is_some());
             thread::sleep(Duration::from_millis(20) + GRACE);

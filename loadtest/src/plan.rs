@@ -1,52 +1,52 @@
-//! What a run is to do, checked before anything starts: the server, the loads, the bounds.
+//! What a run is to do, checked before anything starts: the log, the loads, the bounds.
 //! Nothing is sent from here; the command line that fills a plan is in `main.rs`.
 
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroU64;
 use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::server::Base;
+
 /// Most connections of one run.
 pub const CONNECTIONS_MAX: usize = 4_096;
-/// Most entries of one run: they are signed before the clock starts and lie in memory (560 B each).
+/// Most streams on one connection.
+pub const STREAMS_MAX: usize = 1_024;
+/// Most requests in flight on one stream: what a server works on at a time.
+pub const WINDOW_MAX: usize = 4_096;
+/// Most requests in flight in all.
+pub const IN_FLIGHT_MAX: usize = 262_144;
+/// Lengths of an appended leaf: a random start and a number, up to what an entry bundle holds.
+pub const LEAF_BYTES: std::ops::RangeInclusive<usize> = 24..=65_535;
+/// Most entries of one run: they are signed before the clock starts and lie in memory (1 KiB each).
 pub const COUNT_MAX: u64 = 2_000_000;
 /// Longest run.
 pub const DURATION_MAX: Duration = Duration::from_secs(3_600);
 /// Highest rate of an open loop, in requests per second.
 pub const RATE_MAX: f64 = 1_000_000.0;
 
-/// Where the server listens. The address is resolved once: what was checked is what is dialled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerAddress {
-    /// `host:port` as given, for the `Host` header and the report.
-    pub authority: String,
-    /// The address that is dialled.
-    pub socket: SocketAddr,
-}
-
 /// How requests are paced.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Load {
-    /// Each connection sends its next request when the last one was answered.
+    /// Each connection, or stream, sends its next request when the last one was answered.
     Closed {
-        /// Connections, each with one request in flight.
-        connections: usize,
+        /// Requests in flight.
+        in_flight: usize,
     },
     /// Requests are due at fixed instants, whether or not the server keeps up.
     Open {
         /// Requests per second.
         rate: f64,
-        /// Connections that share the requests; more requests in flight are not possible.
-        connections: usize,
+        /// The most requests in flight.
+        in_flight: usize,
     },
 }
 
 impl Load {
-    /// The number of connections.
-    pub const fn connections(self) -> usize {
+    /// The number of connections, or of streams on all of them.
+    pub const fn in_flight(self) -> usize {
         match self {
-            Self::Closed { connections } | Self::Open { connections, .. } => connections,
+            Self::Closed { in_flight } | Self::Open { in_flight, .. } => in_flight,
         }
     }
 }
@@ -90,29 +90,115 @@ pub enum ReadBy {
     Both,
 }
 
-/// Whether the runs write new entries or read old ones.
-#[derive(Clone, Copy, Debug)]
+/// What is asked of the server.
+#[derive(Clone, Debug)]
 pub enum Mode {
     /// `POST /api/v1/log/entries`
-    Write,
+    WriteV1 {
+        /// How many entries are read back after a run.
+        read_back: usize,
+    },
     /// `GET` of entries that are there, at random.
-    Read {
+    ReadV1 {
         /// By what they are asked for.
         by: ReadBy,
         /// Seed of the random choice: the same seed asks for the same entries.
         seed: u64,
     },
+    /// `CreateEntry` of Rekor v2.
+    WriteV2 {
+        /// Whose answers these must be.
+        log: LogChoice,
+        /// How it is called.
+        transport: Transport,
+        /// How many entries are read back after a run.
+        read_back: usize,
+    },
+    /// `AppendStream` of `cairn.log.v1`.
+    Append {
+        /// The log, which takes raw entries.
+        log: LogChoice,
+        /// Length of a leaf.
+        bytes: usize,
+    },
+    /// `GET` of full tiles and entry bundles.
+    Tiles {
+        /// Whose they are.
+        log: LogChoice,
+        /// Which of them.
+        what: Resources,
+        /// In which order.
+        order: Order,
+    },
+}
+
+/// How Rekor v2 is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// `POST /api/v2/log/entries`, JSON over HTTP/1.1.
+    Rest,
+    /// gRPC over HTTP/2 without TLS.
+    Grpc,
+}
+
+/// Which log is meant, and where it is read and its key comes from.
+#[derive(Clone, Debug, Default)]
+pub struct LogChoice {
+    /// Name or log ID in the server's list; by default its first active log of the API.
+    pub name: Option<String>,
+    /// The log's public key in PEM. With it the server's list of logs is not asked for.
+    pub public_key: Option<String>,
+    /// Where `/checkpoint` and `/tile/` are, if not on the server itself.
+    pub read: Option<Base>,
+}
+
+impl LogChoice {
+    /// For reads of tiles alone: a prefix of the server is the log's own, as `/logs/<log ID>` is.
+    #[must_use]
+    pub fn of_tiles(mut self, base: &Base) -> Self {
+        if base.prefix.is_empty() {
+            return self;
+        }
+        let listed = || base.prefix.strip_prefix("/logs/").map(str::to_owned);
+        self.name = self.name.or_else(listed);
+        self.read = self.read.or_else(|| Some(base.clone()));
+        self
+    }
+}
+
+/// What is read of a log's tiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resources {
+    /// Tiles of all levels.
+    Tiles,
+    /// Entry bundles.
+    Bundles,
+    /// Both in turn.
+    Both,
+}
+
+/// In which order tiles are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// From the first to the last, and again.
+    Sequence,
+    /// At random; the same seed asks for the same.
+    Random(u64),
 }
 
 /// All that is wanted of the program.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The server.
-    pub server: ServerAddress,
-    /// Write or read.
+    pub base: Base,
+    /// What is asked of it.
     pub mode: Mode,
     /// The runs, one after another.
     pub loads: Vec<Load>,
+    /// Streams on one connection.
+    pub streams: usize,
+    /// Requests in flight on one stream.
+    pub window: usize,
     /// The bounds of each run.
     pub bounds: Bounds,
     /// Requests before the clock of each run starts.
@@ -121,8 +207,6 @@ pub struct Plan {
     pub timeout: Duration,
     /// Which answers are verified in full.
     pub sampling: Sampling,
-    /// How many entries are read back after a run that wrote.
-    pub read_back: usize,
     /// Processes whose CPU time is counted as the server's.
     pub server_pids: Vec<u32>,
 }
@@ -130,9 +214,21 @@ pub struct Plan {
 /// Why a plan is refused.
 #[derive(Debug, Error)]
 pub enum PlanError {
-    /// The server's URL is not of the form that is needed.
+    /// The URL of a Rekor v1 server has a path.
     #[error("server {0:?}: give http://host:port (no TLS, no path)")]
     Server(String),
+    /// A URL is not of the form that is needed.
+    #[error("{0:?}: give http://host:port, or http://host:port/path (no TLS)")]
+    Url(String),
+    /// The file of the public key cannot be read.
+    #[error("{0}: {1}")]
+    PublicKey(String, std::io::Error),
+    /// A leaf that cannot be made, or that no log takes.
+    #[error("--bytes must be from {} to {}", LEAF_BYTES.start(), LEAF_BYTES.end())]
+    LeafBytes,
+    /// An option that only another API knows.
+    #[error("{0}")]
+    Unfit(&'static str),
     /// The host name does not resolve.
     #[error("server {0}: {1}")]
     Resolve(String, std::io::Error),
@@ -156,31 +252,6 @@ pub enum PlanError {
     /// A text is not a sampling.
     #[error("{0:?} is not a sampling: give a number from 1, or \"all\"")]
     Sampling(String),
-}
-
-/// Resolves `http://host:port` and refuses other machines unless they are owned.
-///
-/// # Errors
-/// Other forms of URL, names that do not resolve, and addresses beyond loopback if not `owned`.
-pub fn parse_server(url: &str, owned: bool) -> Result<ServerAddress, PlanError> {
-    let refuse = || PlanError::Server(url.to_owned());
-    let rest = url.strip_prefix("http://").ok_or_else(refuse)?;
-    let given = rest.strip_suffix('/').unwrap_or(rest);
-    if given.is_empty() || given.contains(['/', '?', '#', '@', ' ']) {
-        return Err(refuse());
-    }
-    let has_port = given.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let authority = if has_port { given.to_owned() } else { format!("{given}:80") };
-    let resolved: Vec<SocketAddr> = authority
-        .to_socket_addrs()
-        .map_err(|error| PlanError::Resolve(authority.clone(), error))?
-        .collect();
-    if !owned && !resolved.iter().all(|address| address.ip().to_canonical().is_loopback()) {
-        return Err(PlanError::NotLoopback(authority));
-    }
-    let v4_first = resolved.iter().find(|address| address.is_ipv4()).or(resolved.first());
-    let socket = *v4_first.ok_or_else(refuse)?;
-    Ok(ServerAddress { authority, socket })
 }
 
 /// Reads `500ms`, `10s`, `2m` or a bare number of seconds.
@@ -216,12 +287,21 @@ pub fn parse_sampling(text: &str) -> Result<Sampling, PlanError> {
 }
 
 /// Makes the list of runs: one for each number of connections, at each rate if rates are given.
+/// Each connection has so many streams, each stream so many requests in flight.
 ///
 /// # Errors
 /// Empty lists and figures that are out of range.
-pub fn loads(connections: &[usize], rates: &[f64]) -> Result<Vec<Load>, PlanError> {
+pub fn loads(
+    connections: &[usize],
+    rates: &[f64],
+    (streams, window): (usize, usize),
+) -> Result<Vec<Load>, PlanError> {
+    in_range("--streams", &streams, &1, &STREAMS_MAX, STREAMS_MAX)?;
+    in_range("--window", &window, &1, &WINDOW_MAX, WINDOW_MAX)?;
     for count in connections {
         in_range("--connections", count, &1, &CONNECTIONS_MAX, CONNECTIONS_MAX)?;
+        let in_flight = count * streams * window;
+        in_range("connections × streams × window", &in_flight, &1, &IN_FLIGHT_MAX, IN_FLIGHT_MAX)?;
     }
     for rate in rates {
         in_range("--rate", rate, &0.01, &RATE_MAX, RATE_MAX)?;
@@ -230,13 +310,21 @@ pub fn loads(connections: &[usize], rates: &[f64]) -> Result<Vec<Load>, PlanErro
         let max = CONNECTIONS_MAX.to_string();
         return Err(PlanError::OutOfRange { what: "--connections", max });
     }
+    let in_flight = connections.iter().map(|&connections| connections * streams * window);
     if rates.is_empty() {
-        return Ok(connections.iter().map(|&connections| Load::Closed { connections }).collect());
+        return Ok(in_flight.map(|in_flight| Load::Closed { in_flight }).collect());
     }
-    let runs = connections
-        .iter()
-        .flat_map(|&connections| rates.iter().map(move |&rate| Load::Open { rate, connections }));
+    let runs = in_flight
+        .flat_map(|in_flight| rates.iter().map(move |&rate| Load::Open { rate, in_flight }));
     Ok(runs.collect())
+}
+
+/// Checks the length of the leaves that are appended.
+///
+/// # Errors
+/// Lengths beyond [`LEAF_BYTES`].
+pub fn leaf_bytes(bytes: usize) -> Result<usize, PlanError> {
+    if LEAF_BYTES.contains(&bytes) { Ok(bytes) } else { Err(PlanError::LeafBytes) }
 }
 
 /// Both bounds are always in force; zero would mean a run without end.
@@ -266,25 +354,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_machines_are_refused_unless_owned() {
-        for url in ["http://192.0.2.1:3000", "http://0.0.0.0:3000", "http://[2001:db8::1]:3000"] {
-            assert!(matches!(parse_server(url, false), Err(PlanError::NotLoopback(_))), "{url}");
-            assert!(parse_server(url, true).is_ok(), "{url}");
-        }
-        for url in ["http://127.0.0.1:3000", "http://127.9.9.9:1/", "http://[::1]:3000"] {
-            assert!(parse_server(url, false).is_ok(), "{url}");
-        }
-    }
-
-    #[test]
-    fn urls_of_another_form_are_refused() {
-        for url in ["https://127.0.0.1:3000", "127.0.0.1:3000", "http://", "http://127.0.0.1:1/x"] {
-            assert!(matches!(parse_server(url, false), Err(PlanError::Server(_))), "{url}");
-        }
-        assert_eq!(parse_server("http://127.0.0.1", false).unwrap().socket.port(), 80);
-    }
-
-    #[test]
     fn durations() {
         for (text, milliseconds) in [("500ms", 500), ("10s", 10_000), ("2m", 120_000), ("3", 3_000)]
         {
@@ -300,12 +369,17 @@ mod tests {
         let duration = Duration::from_secs(10);
         assert!(bounds(duration, 0).is_err());
         assert!(bounds(duration, COUNT_MAX + 1).is_err());
-        assert_eq!(loads(&[1, 8], &[]).unwrap().len(), 2);
-        let open = loads(&[64], &[100.0, 200.0]).unwrap();
-        assert_eq!(open[1], Load::Open { rate: 200.0, connections: 64 });
-        assert!(loads(&[0], &[]).is_err());
-        assert!(loads(&[1], &[0.0]).is_err());
-        assert!(loads(&[1], &[f64::NAN]).is_err());
+        let closed = [Load::Closed { in_flight: 4 }, Load::Closed { in_flight: 32 }];
+        assert_eq!(loads(&[1, 8], &[], (2, 2)).unwrap(), closed);
+        let open = loads(&[64], &[100.0, 200.0], (1, 1)).unwrap();
+        assert_eq!(open[1], Load::Open { rate: 200.0, in_flight: 64 });
+        assert!(loads(&[0], &[], (1, 1)).is_err());
+        assert!(loads(&[1], &[], (0, 1)).is_err());
+        assert!(loads(&[1], &[], (1, 0)).is_err());
+        assert!(loads(&[1_000], &[], (1_000, 1)).is_err());
+        assert!(leaf_bytes(23).is_err() && leaf_bytes(65_536).is_err());
+        assert!(loads(&[1], &[0.0], (1, 1)).is_err());
+        assert!(loads(&[1], &[f64::NAN], (1, 1)).is_err());
     }
 
     #[test]

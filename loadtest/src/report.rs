@@ -7,20 +7,22 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::plan::Load;
+use crate::plan::{Load, Plan};
 use crate::tally::{ErrorClass, Failures};
 
 /// Everything that the program found out.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// `host:port`.
+    /// `host:port`, and the prefix of the log if it has one.
     pub server: String,
-    /// The log's origin: `<hostname> - <tree ID>`.
+    /// The log's origin.
     pub origin: String,
-    /// Hexadecimal SHA-256 of its public key.
+    /// The ID of its key, hexadecimal.
     pub log_id: String,
-    /// `write` or `read`.
+    /// `write`, `read`, `append` or `tiles`.
     pub mode: &'static str,
+    /// `v1`, `v2`, or the part of an API that was asked.
+    pub api: &'static str,
     /// The runs in their order.
     pub runs: Vec<RunReport>,
     /// No check failed and every run got answers.
@@ -34,10 +36,16 @@ pub struct RunReport {
     pub load: &'static str,
     /// Connections.
     pub connections: usize,
+    /// Streams on each of them.
+    pub streams: usize,
+    /// Requests in flight on each of those.
+    pub window: usize,
     /// Requests per second that were due; open loop only.
     pub rate: Option<f64>,
     /// From the start of the clock to the last answer.
     pub seconds: f64,
+    /// What one good answer is about: `entry`, or `request` where it may hold many of them.
+    pub unit: &'static str,
     /// Good answers.
     pub entries: u64,
     /// Good answers per second.
@@ -139,9 +147,24 @@ pub fn per_entry(time: Duration, entries: u64) -> Option<Duration> {
     (entries > 0).then(|| time.div_f64(entries as f64))
 }
 
+impl Report {
+    /// The report of a log's runs; `asked` is the mode and the API.
+    pub fn new(
+        plan: &Plan,
+        origin: String,
+        log_id: String,
+        asked: (&'static str, &'static str),
+        runs: Vec<RunReport>,
+    ) -> Self {
+        let server = format!("{}{}", plan.base.server.authority, plan.base.prefix);
+        let good = runs.iter().all(RunReport::good);
+        Self { server, origin, log_id, mode: asked.0, api: asked.1, runs, good }
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "server  http://{}, {}", self.server, self.mode)?;
+        writeln!(f, "server  http://{}, {} {}", self.server, self.mode, self.api)?;
         writeln!(f, "log     {}, log ID {}", self.origin, self.log_id)?;
         for run in &self.runs {
             write!(f, "\n{run}")?;
@@ -154,12 +177,19 @@ impl fmt::Display for RunReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.connections == 1 { "" } else { "s" };
         write!(f, "{} loop, {} connection{plural}", self.load, self.connections)?;
+        if self.streams > 1 {
+            write!(f, " × {} streams", self.streams)?;
+        }
+        if self.window > 1 {
+            write!(f, ", {} items in flight on each", self.window)?;
+        }
         match self.rate {
             Some(rate) => writeln!(f, ", {rate} requests/s due")?,
             None => writeln!(f)?,
         }
         let rate = self.entries_per_second;
-        writeln!(f, "  entries     {} in {:.1} s = {rate:.1}/s", self.entries, self.seconds)?;
+        let what = if self.unit == "entry" { "entries " } else { "requests" };
+        writeln!(f, "  {what}    {} in {:.1} s = {rate:.1}/s", self.entries, self.seconds)?;
         if self.unsent > 0 {
             writeln!(f, "  NOT SENT    {}: the server did not keep up", self.unsent)?;
         }
@@ -169,7 +199,7 @@ impl fmt::Display for RunReport {
         writeln!(f, "  errors      {}", errors_text(&self.errors))?;
         self.fmt_processes(f)?;
         if let Some(micros) = self.generator_cpu_us_per_entry {
-            writeln!(f, "  generator   {micros:.0} µs of CPU per entry")?;
+            writeln!(f, "  generator   {micros:.0} µs of CPU per {}", self.unit)?;
         }
         self.fmt_checks(f)
     }
@@ -178,7 +208,7 @@ impl fmt::Display for RunReport {
 impl RunReport {
     fn fmt_processes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(sum) = self.server_cpu_ms_per_entry {
-            writeln!(f, "  server CPU  {sum:.3} ms per entry")?;
+            writeln!(f, "  server CPU  {sum:.3} ms per {}", self.unit)?;
         }
         for process in &self.server_processes {
             write!(f, "              pid {}: {:.0} ms", process.pid, process.cpu_ms)?;
@@ -246,8 +276,11 @@ mod tests {
         RunReport {
             load: "closed",
             connections: 8,
+            streams: 1,
+            window: 1,
             rate: None,
             seconds: 2.0,
+            unit: "entry",
             entries: 1_000,
             entries_per_second: 500.0,
             unsent: 0,
@@ -279,6 +312,7 @@ mod tests {
             origin: "log.example - 1234".to_owned(),
             log_id: "ab".repeat(32),
             mode: "write",
+            api: "v1",
             good: run.good(),
             runs: vec![run],
         }
@@ -287,7 +321,7 @@ mod tests {
     #[test]
     fn a_good_run() {
         let expected = "\
-server  http://127.0.0.1:3000, write
+server  http://127.0.0.1:3000, write v1
 log     log.example - 1234, log ID abababababababababababababababababababababababababababababababab
 
 closed loop, 8 connections
@@ -307,13 +341,16 @@ closed loop, 8 connections
     fn a_bad_run_says_what_and_where() {
         let mut run = run();
         (run.load, run.connections, run.rate, run.unsent) = ("open", 1, Some(750.0), 3);
+        (run.streams, run.window, run.unit) = (4, 9, "request");
         let refused = ErrorClass { count: 2, example: "later".to_owned() };
         run.errors.insert("status 503".to_owned(), refused);
         run.errors.insert("timeout".to_owned(), ErrorClass { count: 1, example: "x".to_owned() });
         run.checks.failures.add("entry 7", "the signed entry timestamp does not verify");
         let text = run.to_string();
         for line in [
-            "open loop, 1 connection, 750 requests/s due\n",
+            "open loop, 1 connection × 4 streams, 9 items in flight on each, 750 requests/s due\n",
+            "  requests    1000 in 2.0 s = 500.0/s\n",
+            "  server CPU  0.312 ms per request\n",
             "  NOT SENT    3: the server did not keep up\n",
             "  errors      status 503: 2 (later); timeout: 1 (x)\n",
             "  FAILED      1\n",

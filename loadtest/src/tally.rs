@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::check::Fault;
 use crate::client::{Answer, CallError};
+use crate::fault::Fault;
 use crate::plan::Sampling;
 
 /// Failures that are kept with their text; more are only counted.
@@ -71,7 +72,7 @@ pub struct Sample {
     /// Number of its request.
     pub number: u64,
     /// The answer's body.
-    pub text: Vec<u8>,
+    pub text: Bytes,
 }
 
 /// The notes of one run.
@@ -89,7 +90,7 @@ pub struct Tally {
     /// When the newest answer came.
     pub finished: Instant,
     sampling: Sampling,
-    latest: Sample,
+    latest: Option<Sample>,
 }
 
 /// The longest latency that is told apart, in microseconds: ten minutes, longer than any time-out.
@@ -112,25 +113,24 @@ impl Tally {
             samples: Vec::new(),
             finished: Instant::now(),
             sampling,
-            latest: Sample { number: 0, text: Vec::new() },
+            latest: None,
         }
     }
 
     /// Notes an answer whose framing is good.
-    pub fn good(&mut self, number: u64, due: Instant, index: u64, text: &[u8]) {
+    pub fn good(&mut self, number: u64, due: Instant, index: u64, text: &Bytes) {
         self.finished = Instant::now();
         let micros = micros(self.finished - due);
         self.latencies.saturating_record(micros);
         let before = self.indices.len() as u64;
         self.indices.push((index, number));
         if self.sampling.takes(before) {
-            self.samples.push(Sample { number, text: text.to_vec() });
-            self.latest.text.clear();
+            // A copy: the answer itself may keep the whole buffer that it was read into.
+            self.samples.push(Sample { number, text: Bytes::copy_from_slice(text) });
+            self.latest = None;
         } else {
-            // One buffer for all: the last answer is always verified, whichever it will be.
-            self.latest.number = number;
-            self.latest.text.clear();
-            self.latest.text.extend_from_slice(text);
+            // The last answer is always verified, whichever it will be.
+            self.latest = Some(Sample { number, text: text.clone() });
         }
     }
 
@@ -154,6 +154,9 @@ impl Tally {
             CallError::Timeout => "timeout",
             CallError::Disconnect(_) => "disconnect",
             CallError::Malformed(_) => "malformed",
+            CallError::Refused(code, message) => {
+                return self.error(&format!("status {code:?}"), message);
+            }
         };
         self.error(class, &error.to_string());
         if matches!(error, CallError::Malformed(_)) {
@@ -164,10 +167,7 @@ impl Tally {
     /// All samples, the last answer included.
     pub fn take_samples(&mut self) -> Vec<Sample> {
         let mut samples = std::mem::take(&mut self.samples);
-        if !self.latest.text.is_empty() {
-            let empty = Sample { number: 0, text: Vec::new() };
-            samples.push(std::mem::replace(&mut self.latest, empty));
-        }
+        samples.extend(self.latest.take());
         samples
     }
 
@@ -201,7 +201,7 @@ mod tests {
         let filled = |sampling, count| {
             let mut tally = Tally::new(sampling);
             for number in 0..count {
-                tally.good(number, Instant::now(), number, b"x");
+                tally.good(number, Instant::now(), number, &Bytes::from_static(b"x"));
             }
             tally
         };
@@ -217,7 +217,7 @@ mod tests {
         let mut tally = Tally::new(Sampling::All);
         for seconds in [1, 20, 300] {
             let due = Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
-            tally.good(seconds, due, seconds, b"x");
+            tally.good(seconds, due, seconds, &Bytes::from_static(b"x"));
         }
         let near = |micros: u64, seconds: u64| micros.abs_diff(seconds * 1_000_000) < 300_000;
         assert!(near(tally.latencies.min(), 1), "{}", tally.latencies.min());

@@ -6,9 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderValue};
-use loadtest::check::{Expected, Fault, LogIdentity, framing, verify_consistency};
 use loadtest::client::Answer;
-use loadtest::wire::Entry;
+use loadtest::fault::Fault;
+use loadtest::rekor_v1::check::{Expected, LogIdentity, framing, verify_consistency};
+use loadtest::rekor_v1::wire::Entry;
 use tlog::{TreeHead, hash_leaf};
 
 use crate::fake_log::{FIRST_INDEX, FakeLog, text};

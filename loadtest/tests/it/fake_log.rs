@@ -9,7 +9,7 @@ use aws_lc_rs::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use loadtest::wire::{
+use loadtest::rekor_v1::wire::{
     ConsistencyProof, Entry, EntryMap, InclusionProof, LogInfo, ShardInfo, Verification,
 };
 use tlog::{LeafHash, NodeHash, RootHash, hash_children, hash_leaf};

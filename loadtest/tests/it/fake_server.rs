@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use loadtest::wire::Entry;
+use loadtest::rekor_v1::wire::Entry;
 use tokio::net::TcpListener;
 
 use crate::fake_log::{FIRST_INDEX, FakeLog, text};

@@ -1,13 +1,15 @@
 //! Reads: request `n` asks for an entry that is there, chosen at random but the same for the same
 //! seed, by index or by entry ID.
 
-use hyper::{StatusCode, Uri};
+use hyper::StatusCode;
 
-use crate::check::{Expected, Fault, framing};
-use crate::client::{Answer, CallError, Connection};
+use crate::client::{Answer, CallError, Connection, uri};
 use crate::drive::Target;
+use crate::fault::Fault;
 use crate::plan::ReadBy;
-use crate::writer::ENTRIES_PATH;
+use crate::random::random;
+use crate::rekor_v1::check::{Expected, framing};
+use crate::rekor_v1::writer::ENTRIES_PATH;
 
 /// An entry that is there.
 #[derive(Clone, Debug)]
@@ -80,6 +82,8 @@ impl Lookups {
 }
 
 impl Target for Lookups {
+    type Link = Connection;
+
     async fn call(&self, connection: &mut Connection, number: u64) -> Result<Answer, CallError> {
         connection.get(uri(&self.path(number))?).await
     }
@@ -114,34 +118,9 @@ pub fn path_by_id(id: &str) -> String {
     format!("{ENTRIES_PATH}/{id}")
 }
 
-/// A path as a request target.
-///
-/// # Errors
-/// Characters that cannot stand in one.
-pub fn uri(path: &str) -> Result<Uri, CallError> {
-    path.parse().map_err(|_| CallError::Malformed(format!("request path {path:?}")))
-}
-
-/// SplitMix64: number `n` of the sequence that `seed` starts.
-const fn random(seed: u64, n: u64) -> u64 {
-    let mut z = seed.wrapping_add(n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_generator_is_splitmix64() {
-        // The first outputs for seed 1234567, as in the reference of the algorithm's authors.
-        let outputs: Vec<u64> = (0..3).map(|n| random(1_234_567, n)).collect();
-        let published =
-            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
-        assert_eq!(outputs, published);
-    }
 
     #[test]
     fn look_ups_stay_among_the_entries_and_repeat() {

@@ -5,81 +5,16 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, LOCATION};
-use thiserror::Error;
+use hyper::header::{CONTENT_TYPE, ETAG, LOCATION};
 use tlog::{
     Checkpoint, ConsistencyProof, InclusionProof, LeafHash, LogIndex, NodeHash, Note, RootHash,
     TreeHead, Verifier, hash_leaf,
 };
 
-use crate::client::Answer;
-use crate::wire;
-
-/// What is wrong with an answer.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum Fault {
-    /// Another status than the one that the answer needs.
-    #[error("status {0}")]
-    Status(u16),
-    /// Headers or JSON are not written as Rekor's clients need them.
-    #[error("framing: {0}")]
-    Framing(String),
-    /// The entry ID is not tree ID and leaf hash of the entry.
-    #[error("entry ID {named} is not that of the entry, {expected}")]
-    EntryId {
-        /// What the answer says.
-        named: String,
-        /// What it must be.
-        expected: String,
-    },
-    /// Another body than the one that was proposed or logged.
-    #[error("the body is not the entry's canonical body")]
-    Body,
-    /// Not the SHA-256 of the log's public key.
-    #[error("log ID {0} is not the hash of the log's public key")]
-    LogId(String),
-    /// The signed entry timestamp is not the log's signature over body, time, log ID and index.
-    #[error("the signed entry timestamp does not verify")]
-    Set,
-    /// Indices do not fit each other, or not what was asked for.
-    #[error("index {named} should be {expected}")]
-    Index {
-        /// What the answer says.
-        named: u64,
-        /// What it must be.
-        expected: u64,
-    },
-    /// The proof's own size and root are not those of its checkpoint.
-    #[error("the proof's tree size or root hash is not that of its checkpoint")]
-    Head,
-    /// The inclusion proof does not lead from the leaf to the root.
-    #[error("inclusion proof: {0}")]
-    Inclusion(String),
-    /// The checkpoint is not one of this log, or not signed by it.
-    #[error("checkpoint: {0}")]
-    Checkpoint(String),
-    /// The consistency proof does not lead from the old root to the new one.
-    #[error("consistency proof from size {old} to {new}: {why}")]
-    Consistency {
-        /// Older size.
-        old: u64,
-        /// Newer size.
-        new: u64,
-        /// What is wrong.
-        why: String,
-    },
-    /// Two checkpoints of one size with two roots.
-    #[error("fork: two root hashes at size {0}")]
-    Fork(u64),
-    /// Two entries at one index.
-    #[error("index {index} was already given to entry {other}")]
-    IndexTwice {
-        /// The index.
-        index: u64,
-        /// The other entry's ID.
-        other: String,
-    },
-}
+use crate::client::{Answer, header};
+use crate::fault::Fault;
+use crate::log_key::parse_public_key;
+use crate::rekor_v1::wire;
 
 /// Who the log says it is; every answer of a run is held against this.
 pub struct LogIdentity {
@@ -125,15 +60,7 @@ impl LogIdentity {
     /// # Errors
     /// Keys that are neither ECDSA P-256 nor Ed25519, and a checkpoint that is not the key's.
     pub fn new(key_pem: &str, info: &wire::LogInfo) -> Result<Self, Fault> {
-        let refuse = |why: &str| Fault::Framing(format!("public key: {why}"));
-        let body = key_pem
-            .trim()
-            .strip_prefix("-----BEGIN PUBLIC KEY-----")
-            .and_then(|rest| rest.strip_suffix("-----END PUBLIC KEY-----"))
-            .ok_or_else(|| refuse("not PEM"))?;
-        let base64: String = body.split_ascii_whitespace().collect();
-        let spki = STANDARD.decode(base64).map_err(|error| refuse(&error.to_string()))?;
-        let verifier = Verifier::from_spki(&spki).map_err(|error| refuse(&error.to_string()))?;
+        let verifier = parse_public_key(key_pem)?;
         let origin = info.signed_tree_head.lines().next().unwrap_or_default().to_owned();
         let frozen = info.inactive_shards.iter().flatten().map(|shard| shard.tree_size).sum();
         let log = Self {
@@ -297,7 +224,7 @@ pub fn framing(answer: &Answer, status: StatusCode, id: Option<&str>) -> Result<
         return Err(Fault::Status(answer.status.as_u16()));
     }
     let refuse = |why: &str| Fault::Framing(why.to_owned());
-    if header(&answer.headers, CONTENT_TYPE.as_str()) != "application/json" {
+    if header(answer, CONTENT_TYPE) != "application/json" {
         return Err(refuse("Content-Type is not application/json"));
     }
     let text = &answer.body[..];
@@ -312,19 +239,15 @@ pub fn framing(answer: &Answer, status: StatusCode, id: Option<&str>) -> Result<
         return Err(Fault::EntryId { named: named.to_owned(), expected: id.to_owned() });
     }
     if status == StatusCode::CREATED {
-        if header(&answer.headers, ETAG.as_str()) != named {
+        if header(answer, ETAG) != named {
             return Err(refuse("ETag is not the bare entry ID"));
         }
-        let location = header(&answer.headers, LOCATION.as_str());
+        let location = header(answer, LOCATION);
         if location.rsplit_once('/').is_none_or(|(_, last)| last != named) {
             return Err(refuse("Location does not end in the entry ID"));
         }
     }
     index_over_all(text).ok_or_else(|| refuse("no logIndex"))
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 /// The first `logIndex` of the text: members stand in alphabetical order, and base64 holds no
