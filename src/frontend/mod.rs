@@ -15,6 +15,7 @@ mod settings;
 mod sites;
 mod status;
 mod stream;
+mod tiles;
 mod witness;
 
 use std::net::SocketAddr;
@@ -94,6 +95,7 @@ enum Place {
     Health(Probe),
     RekorV1(rekor_v1::Target),
     RekorV2(rekor_v2::Target),
+    Tiles(tiles::Target),
 }
 
 impl Place {
@@ -101,6 +103,9 @@ impl Place {
         let path = parts.uri.path();
         if let Some(probe) = Probe::at(path) {
             return Self::Health(probe);
+        }
+        if let Some(target) = tiles::Target::find(path) {
+            return Self::Tiles(target);
         }
         match rekor_v2::Target::find(&parts.method, path) {
             Some(target) => Self::RekorV2(target),
@@ -113,6 +118,7 @@ impl Place {
             Self::Health(probe) => probe.template(),
             Self::RekorV1(target) => target.template(),
             Self::RekorV2(target) => target.template(),
+            Self::Tiles(target) => target.template(),
         }
     }
 }
@@ -147,6 +153,7 @@ impl Doors {
             Place::RekorV1(target) => {
                 rekor_v1::answer(&self.app, log(Api::V1), target, parts, body).await
             }
+            Place::Tiles(target) => tiles::answer(site, target, parts).await,
             Place::RekorV2(target) => {
                 rekor_v2::answer(&self.app, log(Api::V2), *target, body).await
             }

@@ -11,6 +11,7 @@ use hyper::http::uri::PathAndQuery;
 use hyper::{Uri, header::HOST};
 
 use crate::log::{Api, Log};
+use crate::shard::Shard;
 
 /// A log, and where it is found.
 pub struct Door {
@@ -39,6 +40,34 @@ impl Site {
     /// The one that answers an API, if there is one.
     pub(crate) fn log(&self, api: Api) -> Option<&Arc<Log>> {
         self.logs.iter().find(|log| log.api() == api)
+    }
+
+    /// The one that is meant where none is named: the v2 log, or the only one.
+    pub(crate) fn default_log(&self) -> Option<&Arc<Log>> {
+        let only = || match self.logs.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        };
+        self.log(Api::V2).or_else(only)
+    }
+
+    /// The tree with this log ID (64 hexadecimal digits in lower case), or the active one of the log
+    /// with this name.
+    pub(crate) fn shard(&self, id: &str) -> Option<&Shard> {
+        let mut shards = self.logs.iter().flat_map(|log| log.shards());
+        shards.find(|shard| hex::encode(shard.log_id()) == id).or_else(|| {
+            let named = self.logs.iter().find(|log| log.name() == id);
+            named.map(|log| log.active())
+        })
+    }
+
+    /// Where clients reach it, without a slash at the end: as it was set, or as the request says.
+    pub(crate) fn base_url(&self, parts: &Parts) -> String {
+        let base = match &self.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", authority(parts).unwrap_or("localhost")),
+        };
+        base + &self.path_prefix
     }
 }
 
@@ -101,6 +130,12 @@ impl Sites {
         }
         Some(site)
     }
+}
+
+/// Host and port as the client says them.
+fn authority(parts: &Parts) -> Option<&str> {
+    let named = parts.uri.authority().map(hyper::http::uri::Authority::as_str);
+    named.or_else(|| parts.headers.get(HOST)?.to_str().ok())
 }
 
 /// The host that is asked, in lower case without port: `:authority` of HTTP/2 before `Host`.
