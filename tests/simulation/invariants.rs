@@ -280,7 +280,7 @@ async fn a_writer_that_panics_has_stopped() {
     let (sequencer, _heads) = Sequencer::start(store, RightEdge::empty(), broken_clock, metrics);
     assert!(sequencer.stopped().is_none());
     let proposal = Proposal::from_json(Proposals::new().next_json().as_bytes()).unwrap();
-    let entry = admit(&proposal, &Policy::default()).unwrap();
+    let entry = admit(&proposal.into(), &Policy::default()).unwrap();
     let refused = sequencer.add(entry, WhenFull::Refuse).await;
     assert!(matches!(refused, Err(AddError::Stopped(_))), "{refused:?}");
     assert!(sequencer.stopped().is_some());
