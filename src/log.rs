@@ -16,7 +16,7 @@ use crate::publisher::Published;
 use crate::publisher::signer::{SignError, public_key_pem};
 use crate::quota::Quota;
 use crate::reader::{ReadError, View};
-use crate::sequencer::{Placement, Sequencer, WhenFull};
+use crate::sequencer::{Placement, Queued, Sequencer, WhenFull};
 use crate::shard::Shard;
 use crate::shards::{EntryId, ShardMap, VirtualIndex};
 
@@ -36,6 +36,13 @@ pub struct Log {
     sequencer: Sequencer,
     shards: Vec<Shard>, // frozen ones first; the last one is active
     map: ShardMap,
+}
+
+/// An entry on its way into the log.
+#[derive(Debug)]
+pub struct Pending {
+    leaf_hash: LeafHash,
+    queued: Queued,
 }
 
 impl Log {
@@ -84,7 +91,7 @@ impl Log {
         let (leaf_hash, body) = (entry.leaf_hash(), entry.body().to_vec());
         let id = EntryId { tree_id: shard.tree_id(), leaf_hash };
 
-        let (placement, checkpoint) = self.place(entry, WhenFull::Refuse).await?;
+        let (placement, checkpoint) = self.place(entry).await?;
         let placed = match placement {
             Placement::Integrated(placed) => placed,
             Placement::Duplicate(index) => return self.known_entry(id, index).await,
@@ -107,18 +114,26 @@ impl Log {
         })
     }
 
-    /// The write path of streams: as [`create_entry`](Self::create_entry), but it waits for room in
-    /// the queue, a known entry is a success, and proofs are for those who ask.
+    /// The write path of streams, first half: admit, and into the queue, where there is room sooner
+    /// or later. Entries that one caller queues get their indices in that order.
     ///
     /// # Errors
     /// As [`CreateEntryError`] says.
-    pub async fn append(
-        &self,
-        proposed: impl Into<Proposed>,
-    ) -> Result<Appended, CreateEntryError> {
+    pub async fn queue(&self, proposed: impl Into<Proposed>) -> Result<Pending, CreateEntryError> {
         let entry = self.admit(proposed.into()).await?;
+        self.check_open()?;
         let leaf_hash = entry.leaf_hash();
-        let (placement, checkpoint) = self.place(entry, WhenFull::Wait).await?;
+        Ok(Pending { leaf_hash, queued: self.sequencer.add(entry, WhenFull::Wait).await? })
+    }
+
+    /// The second half: wait until it is published. A known entry is a success, and proofs are for
+    /// those who ask.
+    ///
+    /// # Errors
+    /// As [`CreateEntryError`] says.
+    pub async fn settle(&self, pending: Pending) -> Result<Appended, CreateEntryError> {
+        let Pending { leaf_hash, queued } = pending;
+        let (placement, checkpoint) = self.published(queued).await?;
         let (index, integrated_time, duplicate) = match placement {
             Placement::Integrated(placed) => (placed.index, placed.integrated_time, false),
             Placement::Duplicate(index) => {
@@ -133,21 +148,32 @@ impl Log {
     async fn place(
         &self,
         entry: AdmittedEntry,
-        when_full: WhenFull,
     ) -> Result<(Placement, Arc<Published>), CreateEntryError> {
+        self.check_open()?;
+        self.published(self.sequencer.add(entry, WhenFull::Refuse).await?).await
+    }
+
+    /// Whether one more entry may come now.
+    fn check_open(&self) -> Result<(), CreateEntryError> {
         let shard = self.active();
         if shard.publisher.held_for().is_some_and(|held| held > WITNESS_PATIENCE) {
             return Err(CreateEntryError::NoQuorum);
         }
-        self.quota.take(shard.head().size, Instant::now())?;
+        Ok(self.quota.take(shard.head().size, Instant::now())?)
+    }
+
+    async fn published(
+        &self,
+        queued: Queued,
+    ) -> Result<(Placement, Arc<Published>), CreateEntryError> {
         let published = async {
-            let placement = self.sequencer.add(entry, when_full).await?;
+            let placement = self.sequencer.placed(queued).await?;
             let size = match &placement {
                 Placement::Integrated(placed) => placed.head().size,
                 // Answered only when the first copy can be read.
                 Placement::Duplicate(index) => TreeSize(index.0 + 1),
             };
-            Ok((placement, shard.publisher.covering(size).await?))
+            Ok((placement, self.active().publisher.covering(size).await?))
         };
         let in_time = timeout(PUBLISH_WAIT_MAX, published).await;
         in_time.map_err(|_| CreateEntryError::TimedOut)?
@@ -225,6 +251,12 @@ impl Log {
             found.extend(self.entry_of_shard(shard, leaf).await?);
         }
         Ok(found)
+    }
+
+    /// The index over all shards of an entry of one of them.
+    pub fn virtual_index(&self, shard: &Shard, index: LogIndex) -> VirtualIndex {
+        let number = self.shards.iter().position(|known| known.tree_id() == shard.tree_id());
+        self.map.virtual_index(number.unwrap_or(self.shards.len() - 1), index)
     }
 
     /// The leaf hash that a proposal would have, its signature verified.

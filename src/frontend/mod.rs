@@ -3,6 +3,7 @@
 //! No rules about entries here: they are in admission.
 
 mod body;
+mod grpc;
 mod health;
 mod limits;
 mod observe;
@@ -58,7 +59,12 @@ pub struct App {
 pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future) {
     let budget = BodyBudget::new(&app.settings);
     let limits = app.settings.limits;
-    let doors = Arc::new(Doors { app, budget, ids: RequestIds::new(process_word()) });
+    let doors = Arc::new(Doors {
+        app,
+        budget,
+        ids: RequestIds::new(process_word()),
+        calls: grpc::Calls::new(),
+    });
     let handler = move |request, peer| doors.clone().enter(request, peer);
     server::run(listener, limits, shutdown, handler).await;
 }
@@ -88,6 +94,7 @@ struct Doors {
     app: Arc<App>,
     budget: BodyBudget,
     ids: RequestIds,
+    calls: grpc::Calls,
 }
 
 /// Where a path leads.
@@ -125,6 +132,9 @@ impl Place {
 
 impl Doors {
     async fn enter(self: Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Reply {
+        if grpc::is_call(&request) {
+            return self.call(request, peer).await;
+        }
         let (mut parts, mut body) = self.budget.split(request);
         let site = self.app.sites.enter(&mut parts);
         let place = Place::find(&parts);
@@ -137,9 +147,24 @@ impl Doors {
         reply
     }
 
+    /// A call of gRPC; its status is in the trailers, so the log line shows that of HTTP.
+    async fn call(&self, request: Request<Incoming>, peer: SocketAddr) -> Reply {
+        let (mut parts, body) = request.into_parts();
+        let site = self.app.sites.enter(&mut parts).cloned();
+        let method = grpc::Method::find(parts.uri.path());
+        let request_id = self.ids.of(&parts.headers, &self.app.settings.request_id_header);
+        let metrics = &self.app.metrics;
+        let observed = Observed::new(metrics, method.template(), &parts, peer, request_id);
+        let request = Request::from_parts(parts, body);
+        let answer = grpc::answer(&self.app, site, method, request, &self.calls);
+        let mut reply = unless_panicked(answer).await;
+        observed.answered(0, &mut reply);
+        reply
+    }
+
     async fn lead(
         &self,
-        site: Option<&Site>,
+        site: Option<&Arc<Site>>,
         place: &Place,
         parts: &Parts,
         body: &mut Body,
@@ -153,7 +178,7 @@ impl Doors {
             Place::RekorV1(target) => {
                 rekor_v1::answer(&self.app, log(Api::V1), target, parts, body).await
             }
-            Place::Tiles(target) => tiles::answer(site, target, parts).await,
+            Place::Tiles(target) => tiles::answer(site.map(Arc::as_ref), target, parts).await,
             Place::RekorV2(target) => {
                 rekor_v2::answer(&self.app, log(Api::V2), *target, body).await
             }

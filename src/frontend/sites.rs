@@ -53,11 +53,12 @@ impl Site {
 
     /// The tree with this log ID (64 hexadecimal digits in lower case), or the active one of the log
     /// with this name.
-    pub(crate) fn shard(&self, id: &str) -> Option<&Shard> {
-        let mut shards = self.logs.iter().flat_map(|log| log.shards());
-        shards.find(|shard| hex::encode(shard.log_id()) == id).or_else(|| {
+    pub(crate) fn shard(&self, id: &str) -> Option<(&Arc<Log>, &Shard)> {
+        let mut shards =
+            self.logs.iter().flat_map(|log| log.shards().iter().map(move |shard| (log, shard)));
+        shards.find(|(_, shard)| hex::encode(shard.log_id()) == id).or_else(|| {
             let named = self.logs.iter().find(|log| log.name() == id);
-            named.map(|log| log.active())
+            named.map(|log| (log, log.active()))
         })
     }
 
@@ -73,18 +74,18 @@ impl Site {
 
 /// All logs of the process, by their doors.
 pub struct Sites {
-    by_host: HashMap<String, Vec<Site>>,
-    anywhere: Vec<Site>, // longest prefix first, the root last
+    by_host: HashMap<String, Vec<Arc<Site>>>,
+    anywhere: Vec<Arc<Site>>, // longest prefix first, the root last
 }
 
 impl Sites {
     /// Puts the logs behind their doors.
     pub fn new(doors: Vec<Door>) -> Self {
-        let mut sites = Self { by_host: HashMap::new(), anywhere: Vec::new() };
+        let (mut by_host, mut anywhere) = (HashMap::<_, Vec<Site>>::new(), Vec::new());
         for door in doors {
             let place = match door.host {
-                Some(host) => sites.by_host.entry(host).or_default(),
-                None => &mut sites.anywhere,
+                Some(host) => by_host.entry(host).or_default(),
+                None => &mut anywhere,
             };
             let known = place.iter().position(|site| site.path_prefix == door.path_prefix);
             let at = known.unwrap_or_else(|| {
@@ -95,10 +96,12 @@ impl Sites {
             place[at].public_url = place[at].public_url.take().or(door.public_url);
             place[at].logs.push(door.log);
         }
-        for place in sites.by_host.values_mut().chain([&mut sites.anywhere]) {
+        let sorted = |mut place: Vec<Site>| -> Vec<Arc<Site>> {
             place.sort_by_key(|site| std::cmp::Reverse(site.path_prefix.len()));
-        }
-        sites
+            place.into_iter().map(Arc::new).collect()
+        };
+        let by_host = by_host.into_iter().map(|(host, place)| (host, sorted(place))).collect();
+        Self { by_host, anywhere: sorted(anywhere) }
     }
 
     /// One log at the root.
@@ -115,7 +118,7 @@ impl Sites {
 
     /// The site that a request is for; its path loses the site's prefix. A host that has sites of
     /// its own leads to no others.
-    pub(crate) fn enter(&self, parts: &mut Parts) -> Option<&Site> {
+    pub(crate) fn enter(&self, parts: &mut Parts) -> Option<&Arc<Site>> {
         let place = match host(parts).and_then(|host| self.by_host.get(&host)) {
             Some(place) => place,
             None => &self.anywhere,
@@ -168,8 +171,8 @@ mod tests {
 
     use super::*;
 
-    fn site(prefix: &str) -> Site {
-        Site { path_prefix: prefix.into(), ..Site::default() }
+    fn site(prefix: &str) -> Arc<Site> {
+        Arc::new(Site { path_prefix: prefix.into(), ..Site::default() })
     }
 
     /// The prefix of the site that is entered, and the path that is left.

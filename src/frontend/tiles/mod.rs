@@ -105,7 +105,7 @@ pub(crate) async fn answer(site: Option<&Site>, target: &Target, parts: &Parts) 
             (Some(site), Target::List) => list::logs(site, parts),
             (Some(site), Target::Of(id, resource)) => {
                 let shard = match id {
-                    Some(id) => site.shard(id),
+                    Some(id) => site.shard(id).map(|(_, shard)| shard),
                     None => site.default_log().map(|log| log.active()),
                 };
                 match shard {
