@@ -1,5 +1,5 @@
-//! What caches are told: how long an answer holds, by which tag it is known, and when not to send it
-//! again (RFC 9110 §13).
+//! What caches are told: how long an answer holds, by which tag it is known, and when not to send
+//! it again (RFC 9110 §13).
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,5 @@
-//! The rules of a witness, one by one, against a log that is made here. What it remembers: `folder`.
+//! The rules of a witness, one by one, against a log that is made here. What it remembers:
+//! `folder`.
 
 use std::path::Path;
 
