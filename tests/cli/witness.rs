@@ -50,6 +50,7 @@ impl Running {
             }
             announced.push(line);
         }
+        process.wait().unwrap();
         panic!("it did not start: {}", fs::read_to_string(folder.join("witness.log")).unwrap());
     }
 
@@ -295,7 +296,7 @@ fn a_killed_witness_never_goes_back() {
         }
         let url = witness.url.clone();
         std::thread::scope(|scope| {
-            scope.spawn(|| {
+            let client = scope.spawn(|| {
                 // Grows by one until the witness is gone.
                 let agent = cairn::web_client::agent(Duration::from_secs(20));
                 for new in size + 1..=255 {
@@ -308,7 +309,8 @@ fn a_killed_witness_never_goes_back() {
                 }
             });
             // It dies in the middle of one of the next requests.
-            while answered.load(Ordering::SeqCst) < (size + deaths % 9).min(255) {
+            let wanted = (size + deaths % 9).min(255);
+            while answered.load(Ordering::SeqCst) < wanted && !client.is_finished() {
                 std::thread::yield_now();
             }
             std::thread::sleep(Duration::from_micros(deaths % 11 * 100));
