@@ -1,12 +1,9 @@
-//! The rules of a witness, one by one, against a log that is made here. What it remembers:
+//! The rules of a witness, one by one, against a log that is made here. What it remembers is in
 //! `folder`.
 
 use std::path::Path;
 
-use ed25519_dalek::{Signer as _, SigningKey};
-use tlog::{
-    ConsistencyPlan, LeafHash, NodeHash, RightEdge, RootHash, Verifier, hash_leaf, v1_origin,
-};
+use tlog::{ConsistencyPlan, LeafHash, NodeHash, RightEdge, RootHash, hash_leaf, v1_origin};
 
 use super::*;
 use crate::publisher::signer::{FileSigner, KeyKind, Signer as _};
@@ -25,19 +22,22 @@ const ORIGIN: &str = "log.example";
 
 /// A log of up to 256 leaves.
 struct TestLog {
-    key: SigningKey,
+    signer: Arc<FileSigner>,
     origin: String,
     known: VerifierKey,
     leaves: Vec<LeafHash>,
 }
 
 impl TestLog {
-    fn new(origin: &str, name: &str, seed: u8) -> Self {
-        let key = SigningKey::from_bytes(&[seed; 32]);
-        let verifier = Verifier::from_ed25519(key.verifying_key().as_bytes()).unwrap();
-        let known = VerifierKey::for_log(name, verifier.spki()).unwrap();
+    fn new(origin: &str, name: &str) -> Self {
+        Self::with(KeyKind::Ed25519, origin, name)
+    }
+
+    fn with(kind: KeyKind, origin: &str, name: &str) -> Self {
+        let (signer, _) = FileSigner::generate(kind).unwrap();
+        let known = VerifierKey::for_log(name, signer.public_key()).unwrap();
         let leaves = (0..256_u16).map(|n| hash_leaf(&n.to_be_bytes())).collect();
-        Self { key, origin: origin.into(), known, leaves }
+        Self { signer: Arc::new(signer), origin: origin.into(), known, leaves }
     }
 
     /// The same log with other leaves from an index on.
@@ -46,7 +46,7 @@ impl TestLog {
             |(n, leaf): (usize, &LeafHash)| if n < index { *leaf } else { hash_leaf(b"fork") };
         let leaves = self.leaves.iter().enumerate().map(fork).collect();
         Self {
-            key: self.key.clone(),
+            signer: self.signer.clone(),
             origin: self.origin.clone(),
             known: self.known.clone(),
             leaves,
@@ -75,7 +75,7 @@ impl TestLog {
     fn note(&self, head: TreeHead, extensions: &[&str]) -> Note {
         let extensions = extensions.iter().map(|&line| line.to_owned()).collect();
         let text = Checkpoint { origin: self.origin.clone(), head, extensions }.text();
-        let signature = self.key.sign(text.as_bytes()).to_bytes().to_vec();
+        let signature = self.signer.sign(text.as_bytes()).unwrap();
         let (name, key_id) = (self.known.name().to_owned(), self.known.key_id());
         Note { text, signatures: vec![NoteSignature { name, key_id, signature }] }
     }
@@ -94,7 +94,7 @@ fn open(folder: &Path, known: &[KnownLog]) -> Witness {
 }
 
 fn house() -> (tempfile::TempDir, TestLog, Witness) {
-    let (folder, log) = (tempfile::tempdir().unwrap(), TestLog::new(ORIGIN, ORIGIN, 1));
+    let (folder, log) = (tempfile::tempdir().unwrap(), TestLog::new(ORIGIN, ORIGIN));
     let witness = open(folder.path(), &[log.known()]);
     (folder, log, witness)
 }
@@ -189,13 +189,13 @@ fn the_empty_tree_has_one_root() {
 #[test]
 fn only_the_logs_own_signature_counts() {
     let (_folder, log, witness) = house();
-    let other = TestLog::new(ORIGIN, ORIGIN, 2);
+    let other = TestLog::new(ORIGIN, ORIGIN);
     assert_refused!(
         witness,
         other.request(0, 1),
         Refusal::Unsigned(CheckpointError::NoSignature(_))
     );
-    let stranger = TestLog::new("other.example", "other.example", 1);
+    let stranger = TestLog::new("other.example", "other.example");
     assert_refused!(witness, stranger.request(0, 1), Refusal::UnknownLog(_));
 
     let note = log.note(log.head(1), &[]);
@@ -220,7 +220,7 @@ fn a_log_may_have_several_keys_and_another_name() {
     let folder = tempfile::tempdir().unwrap();
     let origin = v1_origin("rekor.example", 4711);
     let (old, new) =
-        (TestLog::new(&origin, "rekor.example", 1), TestLog::new(&origin, "rekor.example", 2));
+        (TestLog::new(&origin, "rekor.example"), TestLog::new(&origin, "rekor.example"));
     let witness = open(folder.path(), &[old.known(), new.known()]);
     cosigned(&witness, &old.request(0, 1));
     cosigned(&witness, &new.request(1, 2));
@@ -240,16 +240,10 @@ fn a_log_may_have_several_keys_and_another_name() {
 #[test]
 fn an_ecdsa_log_is_cosigned() {
     let folder = tempfile::tempdir().unwrap();
-    let (signer, _) = FileSigner::generate(KeyKind::EcdsaP256).unwrap();
-    let key = VerifierKey::for_log("rekor.example", signer.public_key()).unwrap();
-    let origin = v1_origin("rekor.example", 7);
-    let witness = open(folder.path(), &[KnownLog { origin: origin.clone(), key: key.clone() }]);
-    let head = TestLog::new("", "x", 1).head(3);
-    let text = Checkpoint { origin, head, extensions: Vec::new() }.text();
-    let signature = signer.sign(text.as_bytes()).unwrap();
-    let line = NoteSignature { name: "rekor.example".into(), key_id: key.key_id(), signature };
-    let note = Note { text, signatures: vec![line] }.to_string();
-    cosigned(&witness, &AddCheckpoint { old: TreeSize(0), hashes: Vec::new(), note });
+    let log = TestLog::with(KeyKind::EcdsaP256, &v1_origin("rekor.example", 7), "rekor.example");
+    let witness = open(folder.path(), &[log.known()]);
+    cosigned(&witness, &log.request(0, 3));
+    cosigned(&witness, &log.request(3, 8));
 }
 
 #[test]
@@ -283,7 +277,7 @@ fn malformed_requests_are_told_apart() {
 
 #[test]
 fn without_a_clock_nothing_is_cosigned() {
-    let (folder, log) = (tempfile::tempdir().unwrap(), TestLog::new(ORIGIN, ORIGIN, 1));
+    let (folder, log) = (tempfile::tempdir().unwrap(), TestLog::new(ORIGIN, ORIGIN));
     let state = WitnessState::open(folder.path()).unwrap();
     let (cosigner, _) = Cosigner::open_or_create(&state, Some("w")).unwrap();
     let witness = Witness::open(state, cosigner, [log.known()], || 0).unwrap();
