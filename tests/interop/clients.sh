@@ -20,3 +20,11 @@ client_path() {
     local cache=${CAIRN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cairn}
     echo "$cache/clients/$1-$2/$1"
 }
+
+# The verifier of sigstore-js; tests/interop/js/package-lock.json pins all of it.
+SIGSTORE_JS=3.1.1
+
+js_path() {
+    local cache=${CAIRN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cairn}
+    echo "$cache/clients/sigstore-js-$SIGSTORE_JS"
+}

@@ -86,13 +86,15 @@ p['checkpoint']['envelope'] = p['checkpoint']['envelope'].replace('127.0.0.1\n',
     refuses "cosign v3: verify-blob, another origin" 'checkpoint|origin|log' \
         "$COSIGN_V3" verify-blob --key v3.pub --bundle v2log.spoilt --trusted-root v2log.root.json blob
     tamper v2log.bundle v2log.spoilt "
-e = d['verificationMaterial']['tlogEntries'][0]
-e['canonicalizedBody'] = recode(e['canonicalizedBody'], '0.0.2', '0.0.3')"
-    refuses "cosign v3: verify-blob, another body" 'log|entry|bod|json' \
+c = d['verificationMaterial']['tlogEntries'][0]['inclusionProof']['checkpoint']
+head, signature = c['envelope'].rstrip('\\n').rsplit(' ', 1)
+c['envelope'] = head + ' ' + flip(signature) + '\\n'"
+    refuses "cosign v3: verify-blob, another signature of the log" 'checkpoint|signature|log' \
         "$COSIGN_V3" verify-blob --key v3.pub --bundle v2log.spoilt --trusted-root v2log.root.json blob
     passes "cosign v2: verify-blob of the v2 entry" 'Verified OK' \
         "$COSIGN_V2" verify-blob --key v3.pub --bundle v2log.bundle --new-bundle-format \
         --use-signed-timestamps --trusted-root v2log.root.json blob
+    v2_sigstore_js
     push_image v3 v2log
     passes "cosign v3: sign an image into the v2 log" '' \
         "$COSIGN_V3" sign --yes --allow-http-registry --key v3.key "${V2_SIGN[@]}" "$IMAGE"
@@ -104,6 +106,20 @@ e['canonicalizedBody'] = recode(e['canonicalizedBody'], '0.0.2', '0.0.3')"
         "$COSIGN_V3" verify-attestation --allow-http-registry --key v3.pub \
         --trusted-root v2log.root.json --type slsaprovenance "$IMAGE"
     equal "cosign v3: blob, image and attestation are three entries" "$(v2_size)" "$((before + 3))"
+}
+
+v2_sigstore_js() {
+    if [[ ! -d $NODE_MODULES ]]; then
+        echo "skipped: sigstore-js verifies cosign's bundles (npm was missing at the installation)"
+        return
+    fi
+    local verify=(env "NODE_PATH=$NODE_MODULES" node "$here/js/verify.js" v2log.root.json)
+    passes "sigstore-js: verifies cosign's bundle by the printed trusted root" 'verified by sigstore-js' \
+        "${verify[@]}" v3.pub v2log.bundle blob
+    refuses "sigstore-js: another blob" 'VerificationError|signature' \
+        "${verify[@]}" v3.pub v2log.bundle blob.tampered
+    refuses "sigstore-js: another signature of the log" 'VerificationError|TLOG|checkpoint' \
+        "${verify[@]}" v3.pub v2log.spoilt blob
 }
 
 # v2_request FILE: a request for a new entry, made by openssl.

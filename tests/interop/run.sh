@@ -43,6 +43,7 @@ find_tools() {
     GRPCURL=$(client_path grpcurl v1.9.4)
     TSA_SERVER=$(client_path timestamp-server v2.1.3)
     TESSERA_FSCK=$(client_path fsck v1.0.4)
+    NODE_MODULES=$(js_path)/node_modules
 }
 
 # The clients see nothing of the user's settings and reach nothing but loopback:
