@@ -42,7 +42,7 @@ fn false_proofs_are_refused() {
         |entry: &mut LoggedEntry| drop(entry.hashes.pop()),
         |entry: &mut LoggedEntry| entry.hashes.swap(0, 1),
         |entry: &mut LoggedEntry| entry.hashes[2][31] ^= 1,
-        |entry: &mut LoggedEntry| drop(entry.hashes[0].pop()),
+        |entry: &mut LoggedEntry| entry.hashes[0].truncate(31),
         |entry: &mut LoggedEntry| (entry.index, entry.proof.0) = (6, 6),
     ]
     .into_iter()
