@@ -39,6 +39,7 @@ build: deps
 	@$(CARGO) build --release --locked --workspace
 
 test: deps ## all tests that need no other service
+	$(CARGO) test --locked --manifest-path proto/generate/Cargo.toml
 	$(CARGO) test --release --locked --workspace
 
 clients:
@@ -55,7 +56,7 @@ load: ## load a running server and check its answers: make load LOAD='write http
 	@$(CARGO) run --release --locked --package loadtest -- $(LOAD)
 
 proto: ## generate the Rust of the .proto files anew
-	CAIRN_GENERATE=1 $(CARGO) test --release --locked --package proto --test generate
+	CAIRN_GENERATE=1 $(CARGO) test --locked --manifest-path proto/generate/Cargo.toml
 
 fmt: ## format the code
 	$(CARGO) fmt --all

@@ -22,7 +22,7 @@ fn admission(c: &mut Criterion) {
         group.bench_function(*name, |b| {
             b.iter(|| {
                 let proposal = Proposal::from_json(black_box(json.as_bytes())).unwrap();
-                admit(&proposal, &policy).unwrap()
+                admit(&proposal.into(), &policy).unwrap()
             });
         });
         group.bench_function(format!("{name}, parsing alone"), |b| {
@@ -37,7 +37,7 @@ fn admission(c: &mut Criterion) {
 fn canonicalisation(c: &mut Criterion) {
     let policy = Policy::default();
     let json = support::Proposals::new().dsse_json(b"payload");
-    let entry = admit(&Proposal::from_json(json.as_bytes()).unwrap(), &policy).unwrap();
+    let entry = admit(&Proposal::from_json(json.as_bytes()).unwrap().into(), &policy).unwrap();
     let stored = Proposal::from_json(entry.body()).unwrap();
     assert_eq!(leaf_hash_of(&stored, &policy).unwrap(), entry.leaf_hash());
     c.bench_function("canonicalisation of a stored dsse entry", |b| {

@@ -26,6 +26,9 @@ pub const INDEX_KEYS_MAX: usize = 65_536;
 /// Characters of one index key; a longer one, which no search could name, is left out.
 pub const INDEX_KEY_CHARS_MAX: usize = 512;
 
+/// Bytes of one leaf that an entry bundle can hold (C2SP tlog-tiles: a 16-bit length).
+pub const BUNDLED_LEAF_BYTES_MAX: usize = u16::MAX as usize;
+
 /// Integrated heads that may wait for the publisher.
 pub const UNPUBLISHED_HEADS_MAX: usize = 1024;
 
@@ -47,6 +50,9 @@ pub const WITNESS_PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of a witness's answer. A few cosignatures of 5 kB each, at most.
 pub const WITNESS_ANSWER_BYTES_MAX: u64 = 64 << 10;
 
+/// Bytes of a request to our own witness: 63 hashes, and a note with many signatures of 5 kB.
+pub const WITNESS_REQUEST_BYTES_MAX: usize = 128 << 10;
+
 /// Tiles (8 KiB each) that a reader keeps in memory.
 pub const CACHED_TILES_MAX: usize = 1024;
 
@@ -55,6 +61,9 @@ pub const SEARCH_HITS_MAX: usize = 10_000;
 
 /// Bytes of one request body, unless set otherwise. Rekor's compose file uses nearly the same.
 pub const REQUEST_BODY_BYTES_DEFAULT: usize = 32 << 20;
+
+/// Bytes of one request body of API v2, unless set otherwise, as in Rekor v2.
+pub const V2_REQUEST_BODY_BYTES_DEFAULT: usize = 4 << 20;
 
 const _: () = assert!(BATCH_ENTRIES_MAX <= QUEUE_ENTRIES_MAX);
 const _: () = assert!(LEAF_BYTES_MAX <= BATCH_BYTES_MAX);

@@ -10,13 +10,13 @@ use tlog::{ConsistencyProof, LeafHash, LogIndex, RootHash, TreeSize};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::admission::{self, AdmittedEntry, Policy, Proposal, Rejection};
+use crate::admission::{self, AdmittedEntry, Policy, Proposal, Proposed, Rejection};
 use crate::limits::{ADMIT_INLINE_BYTES_MAX, PUBLISH_WAIT_MAX, WITNESS_PATIENCE};
 use crate::publisher::Published;
 use crate::publisher::signer::{SignError, public_key_pem};
 use crate::quota::Quota;
 use crate::reader::{ReadError, View};
-use crate::sequencer::{Placement, Sequencer, WhenFull};
+use crate::sequencer::{Placement, Queued, Sequencer, WhenFull};
 use crate::shard::Shard;
 use crate::shards::{EntryId, ShardMap, VirtualIndex};
 
@@ -36,6 +36,13 @@ pub struct Log {
     sequencer: Sequencer,
     shards: Vec<Shard>, // frozen ones first; the last one is active
     map: ShardMap,
+}
+
+/// An entry on its way into the log.
+#[derive(Debug)]
+pub struct Pending {
+    leaf_hash: LeafHash,
+    queued: Queued,
 }
 
 impl Log {
@@ -75,13 +82,16 @@ impl Log {
     ///
     /// # Errors
     /// As [`CreateEntryError`] says.
-    pub async fn create_entry(&self, proposal: Proposal) -> Result<LoggedEntry, CreateEntryError> {
+    pub async fn create_entry(
+        &self,
+        proposed: impl Into<Proposed>,
+    ) -> Result<LoggedEntry, CreateEntryError> {
         let shard = self.active();
-        let entry = self.admit(proposal).await?;
+        let entry = self.admit(proposed.into()).await?;
         let (leaf_hash, body) = (entry.leaf_hash(), entry.body().to_vec());
         let id = EntryId { tree_id: shard.tree_id(), leaf_hash };
 
-        let (placement, checkpoint) = self.place(entry, WhenFull::Refuse).await?;
+        let (placement, checkpoint) = self.place(entry).await?;
         let placed = match placement {
             Placement::Integrated(placed) => placed,
             Placement::Duplicate(index) => return self.known_entry(id, index).await,
@@ -104,15 +114,26 @@ impl Log {
         })
     }
 
-    /// The write path of streams: as [`create_entry`](Self::create_entry), but it waits for room in
-    /// the queue, a known entry is a success, and proofs are for those who ask.
+    /// The write path of streams, first half: admit, and into the queue, where there is room sooner
+    /// or later. Entries that one caller queues get their indices in that order.
     ///
     /// # Errors
     /// As [`CreateEntryError`] says.
-    pub async fn append(&self, proposal: Proposal) -> Result<Appended, CreateEntryError> {
-        let entry = self.admit(proposal).await?;
+    pub async fn queue(&self, proposed: impl Into<Proposed>) -> Result<Pending, CreateEntryError> {
+        let entry = self.admit(proposed.into()).await?;
+        self.check_open()?;
         let leaf_hash = entry.leaf_hash();
-        let (placement, checkpoint) = self.place(entry, WhenFull::Wait).await?;
+        Ok(Pending { leaf_hash, queued: self.sequencer.add(entry, WhenFull::Wait).await? })
+    }
+
+    /// The second half: wait until it is published. A known entry is a success, and proofs are for
+    /// those who ask.
+    ///
+    /// # Errors
+    /// As [`CreateEntryError`] says.
+    pub async fn settle(&self, pending: Pending) -> Result<Appended, CreateEntryError> {
+        let Pending { leaf_hash, queued } = pending;
+        let (placement, checkpoint) = self.published(queued).await?;
         let (index, integrated_time, duplicate) = match placement {
             Placement::Integrated(placed) => (placed.index, placed.integrated_time, false),
             Placement::Duplicate(index) => {
@@ -127,21 +148,32 @@ impl Log {
     async fn place(
         &self,
         entry: AdmittedEntry,
-        when_full: WhenFull,
     ) -> Result<(Placement, Arc<Published>), CreateEntryError> {
+        self.check_open()?;
+        self.published(self.sequencer.add(entry, WhenFull::Refuse).await?).await
+    }
+
+    /// Whether one more entry may come now.
+    fn check_open(&self) -> Result<(), CreateEntryError> {
         let shard = self.active();
         if shard.publisher.held_for().is_some_and(|held| held > WITNESS_PATIENCE) {
             return Err(CreateEntryError::NoQuorum);
         }
-        self.quota.take(shard.head().size, Instant::now())?;
+        Ok(self.quota.take(shard.head().size, Instant::now())?)
+    }
+
+    async fn published(
+        &self,
+        queued: Queued,
+    ) -> Result<(Placement, Arc<Published>), CreateEntryError> {
         let published = async {
-            let placement = self.sequencer.add(entry, when_full).await?;
+            let placement = self.sequencer.placed(queued).await?;
             let size = match &placement {
                 Placement::Integrated(placed) => placed.head().size,
                 // Answered only when the first copy can be read.
                 Placement::Duplicate(index) => TreeSize(index.0 + 1),
             };
-            Ok((placement, shard.publisher.covering(size).await?))
+            Ok((placement, self.active().publisher.covering(size).await?))
         };
         let in_time = timeout(PUBLISH_WAIT_MAX, published).await;
         in_time.map_err(|_| CreateEntryError::TimedOut)?
@@ -178,17 +210,17 @@ impl Log {
         Ok(PromisedEntry { entry, signed_entry_timestamp })
     }
 
-    /// Small proposals are judged where they are: a worker of the runtime for each core is the
+    /// Small entries are judged where they are: a worker of the runtime for each core is the
     /// pool. Large ones would hold up the connections that share the worker.
-    async fn admit(&self, proposal: Proposal) -> Result<AdmittedEntry, CreateEntryError> {
+    async fn admit(&self, proposed: Proposed) -> Result<AdmittedEntry, CreateEntryError> {
         if self.frozen {
             return Err(CreateEntryError::Frozen);
         }
-        if proposal.text_bytes() <= ADMIT_INLINE_BYTES_MAX {
-            return Ok(admission::admit(&proposal, &self.policy)?);
+        if proposed.bytes() <= ADMIT_INLINE_BYTES_MAX {
+            return Ok(admission::admit(&proposed, &self.policy)?);
         }
         let policy = self.policy.clone();
-        let judged = spawn_blocking(move || admission::admit(&proposal, &policy)).await;
+        let judged = spawn_blocking(move || admission::admit(&proposed, &policy)).await;
         // It panicked, which is a bug: this request fails, the log goes on.
         Ok(judged.map_err(|error| Rejection::Internal(error.to_string()))??)
     }
@@ -219,6 +251,12 @@ impl Log {
             found.extend(self.entry_of_shard(shard, leaf).await?);
         }
         Ok(found)
+    }
+
+    /// The index over all shards of an entry of one of them.
+    pub fn virtual_index(&self, shard: &Shard, index: LogIndex) -> VirtualIndex {
+        let number = self.shards.iter().position(|known| known.tree_id() == shard.tree_id());
+        self.map.virtual_index(number.unwrap_or(self.shards.len() - 1), index)
     }
 
     /// The leaf hash that a proposal would have, its signature verified.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use storage::{LogRecord, TreeId};
 use tlog::TreeHead;
 
+use crate::publisher::signer::public_key_pem;
 use crate::publisher::{Published, Publisher};
 use crate::reader::{Reader, View};
 
@@ -39,6 +40,11 @@ impl Shard {
     /// The ID of its key, see [`SigningCore::log_id`](crate::publisher::SigningCore::log_id).
     pub fn log_id(&self) -> [u8; 32] {
         self.publisher.core().log_id()
+    }
+
+    /// Its public key, SPKI in PEM.
+    pub fn public_key_pem(&self) -> String {
+        public_key_pem(&self.record.public_key)
     }
 
     /// Its newest published checkpoint.

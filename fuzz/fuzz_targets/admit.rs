@@ -20,7 +20,7 @@ fuzz_target!(|input: (u8, &str)| {
     let Ok(proposal) = Proposal::from_value(value) else { return };
     let policy = Policy { attestation_bytes_max: Some(1 << 16), ..Policy::default() };
     let leaf = leaf_hash_of(&proposal, &policy);
-    if let Ok(entry) = admit(&proposal, &policy) {
+    if let Ok(entry) = admit(&proposal.clone().into(), &policy) {
         assert_eq!(leaf.ok(), Some(entry.leaf_hash()));
         let _ = attestation_key(entry.body());
     }

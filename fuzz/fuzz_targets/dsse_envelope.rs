@@ -21,6 +21,6 @@ fuzz_target!(|envelope: &str| {
 
 fn judge(value: Value) {
     if let Ok(proposal) = Proposal::from_value(value) {
-        assert!(admit(&proposal, &Policy::default()).is_err());
+        assert!(admit(&proposal.into(), &Policy::default()).is_err());
     }
 }

@@ -6,6 +6,6 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
     if let Ok(proposal) = Proposal::from_json(body) {
-        let _ = admit(&proposal, &Policy::default());
+        let _ = admit(&proposal.into(), &Policy::default());
     }
 });

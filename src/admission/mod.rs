@@ -1,8 +1,9 @@
 //! Admission: who may enter the log. Parse, verify, canonicalise.
 //!
-//! [`admit`] turns a [`Proposal`] into an [`AdmittedEntry`]: its signature is verified, its leaf
-//! bytes are canonical, its index keys are known. Nothing here knows of indices, time or engines.
-//! One file for each kind and version is in `kinds`, one for each key format in `pki`.
+//! [`admit`] turns what is [`Proposed`] into an [`AdmittedEntry`]: its signature is verified, its
+//! leaf bytes are canonical, its index keys are known. Nothing here knows of indices, time or
+//! engines. One file for each kind and version of Rekor v1 is in `kinds`, those of Rekor v2 are in
+//! `rekor_v2`, one for each key format is in `pki`.
 
 mod base64;
 mod canonical;
@@ -12,20 +13,37 @@ mod kinds;
 mod pki;
 mod policy;
 mod proposal;
+mod rekor_v2;
 mod schema;
 
+use bytes::Bytes;
 use serde_json::Value;
 use storage::Attestation;
 use tlog::{LeafHash, hash_leaf};
 
 pub use base64::{IllegalBase64, decode as decode_base64};
 pub use index_keys::fold as fold_index_key;
-pub use policy::{Policy, PolicyError, SigningAlgorithm};
+pub use policy::{Accepts, Policy, PolicyError, SigningAlgorithm};
 pub use proposal::{API_VERSION_PATTERN, KINDS, ParseError, Proposal};
+pub(crate) use rekor_v2::DSSE_LIST_MAX;
+pub use rekor_v2::{
+    EnvelopeSignatureV2, EnvelopeV2, KeyV2, RequestV2, SignatureV2, VerifierV2, key_details_number,
+};
 
 use kinds::{Canonical, KindVersion};
 
-/// An entry whose signature is verified. Only [`admit`] makes one.
+/// What a client proposes, by the API that it came through.
+#[derive(Clone, Debug)]
+pub enum Proposed {
+    /// Of any kind, as Rekor v1 has them.
+    RekorV1(Proposal),
+    /// A hashedrekord or dsse entry of version 0.0.2.
+    RekorV2(RequestV2),
+    /// Bytes, which nobody looks at.
+    Raw(Bytes),
+}
+
+/// An entry whose signature is verified, unless its log takes any bytes. Only [`admit`] makes one.
 #[derive(Clone, Debug)]
 pub struct AdmittedEntry {
     kind: &'static str,
@@ -50,6 +68,14 @@ pub enum Rejection {
     /// The proposal is at fault.
     #[error("{0}")]
     Input(String),
+    /// The same, but clients are only told that; the reason is for the server's log.
+    #[error("{shown}")]
+    Masked {
+        /// What clients are told.
+        shown: &'static str,
+        /// The reason.
+        detail: String,
+    },
     /// We are.
     #[error("{0}")]
     Internal(String),
@@ -75,7 +101,52 @@ pub enum SearchKeyError {
     Unparsable(String),
 }
 
+impl Proposed {
+    /// Length in bytes of what has to be read to judge it.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::RekorV1(proposal) => proposal.text_bytes(),
+            Self::RekorV2(request) => request.bytes(),
+            Self::Raw(bytes) => bytes.len(),
+        }
+    }
+
+    fn accepted_by(&self) -> Accepts {
+        match self {
+            Self::RekorV1(_) => Accepts::RekorV1,
+            Self::RekorV2(_) => Accepts::RekorV2,
+            Self::Raw(_) => Accepts::Raw,
+        }
+    }
+}
+
+impl From<Proposal> for Proposed {
+    fn from(proposal: Proposal) -> Self {
+        Self::RekorV1(proposal)
+    }
+}
+
+impl From<RequestV2> for Proposed {
+    fn from(request: RequestV2) -> Self {
+        Self::RekorV2(request)
+    }
+}
+
 impl AdmittedEntry {
+    /// The last step of admission: caps and hash of the leaf, keys for the index.
+    fn new(kind: &'static str, canonical: Canonical, policy: &Policy) -> Result<Self, Rejection> {
+        let Canonical { body, index_keys, attestation } = canonical;
+        if body.len() > policy.body_bytes_max {
+            let max = policy.body_bytes_max;
+            return Err(Rejection::Input(format!(
+                "the canonical entry is larger than {max} bytes"
+            )));
+        }
+        let leaf_hash = hash_leaf(&body);
+        let parts = Parts { body, index_keys: index_keys::finish(index_keys)?, attestation };
+        Ok(Self { kind, leaf_hash, parts })
+    }
+
     /// The kind, for example `hashedrekord`.
     pub fn kind(&self) -> &str {
         self.kind
@@ -107,11 +178,27 @@ impl AdmittedEntry {
     }
 }
 
-/// Judges a proposal for insertion: decode and verify, policy, canonicalise.
+/// Judges what is proposed for insertion: decode and verify, policy, canonicalise.
 ///
 /// # Errors
-/// [`Rejection::Input`] with the detail for the client, in Rekor's words and order.
-pub fn admit(proposal: &Proposal, policy: &Policy) -> Result<AdmittedEntry, Rejection> {
+/// [`Rejection`]: of the proposal's own fault in Rekor's words and order, and of what belongs into a
+/// log of another API.
+pub fn admit(proposed: &Proposed, policy: &Policy) -> Result<AdmittedEntry, Rejection> {
+    if proposed.accepted_by() != policy.accepts {
+        let (takes, found) = (policy.accepts, proposed.accepted_by());
+        return Err(Rejection::Input(format!("this log takes {takes}, not {found}")));
+    }
+    match proposed {
+        Proposed::RekorV1(proposal) => admit_v1(proposal, policy),
+        Proposed::RekorV2(request) => rekor_v2::admit(request, policy),
+        Proposed::Raw(bytes) => {
+            let (body, index_keys) = (bytes.to_vec(), Vec::new());
+            AdmittedEntry::new("raw", Canonical { body, index_keys, attestation: None }, policy)
+        }
+    }
+}
+
+fn admit_v1(proposal: &Proposal, policy: &Policy) -> Result<AdmittedEntry, Rejection> {
     let kind = find_kind(proposal)?;
     let entry = (kind.decode)(spec(proposal)?)?;
     if !policy.enabled_kinds.contains(kind.kind) {
@@ -122,18 +209,10 @@ pub fn admit(proposal: &Proposal, policy: &Policy) -> Result<AdmittedEntry, Reje
     entry
         .check_insertable()
         .map_err(|reason| Rejection::Input(format!("entry not insertable into log: {reason}")))?;
-    if entry.signed_with().is_some_and(|(key, hash)| !policy.is_allowed(key, hash)) {
+    if entry.signed_with().is_some_and(|(key, hash)| !policy.is_allowed(key, Some(hash))) {
         return Err(Rejection::input(NOT_ALLOWED));
     }
-    let Canonical { body, index_keys, attestation } =
-        entry.canonicalise(policy.attestation_bytes_max)?;
-    if body.len() > policy.body_bytes_max {
-        let max = policy.body_bytes_max;
-        return Err(Rejection::Input(format!("the canonical entry is larger than {max} bytes")));
-    }
-    let leaf_hash = hash_leaf(&body);
-    let parts = Parts { body, index_keys: index_keys::finish(index_keys)?, attestation };
-    Ok(AdmittedEntry { kind: kind.kind, leaf_hash, parts })
+    AdmittedEntry::new(kind.kind, entry.canonicalise(policy.attestation_bytes_max)?, policy)
 }
 
 /// The leaf hash that a proposal has, or would have, in the log: signatures are verified, but the

@@ -9,12 +9,36 @@ use std::str::FromStr;
 
 use super::pki::key::{Curve, HashAlgorithm, Key};
 use super::proposal::KINDS;
-use crate::limits::LEAF_BYTES_MAX;
+use crate::limits::{BUNDLED_LEAF_BYTES_MAX, LEAF_BYTES_MAX};
+
+/// What a log takes, by the API that it speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Accepts {
+    /// Entries of every kind of Rekor v1.
+    #[default]
+    RekorV1,
+    /// Entries of version 0.0.2.
+    RekorV2,
+    /// Bytes as they come.
+    Raw,
+}
+
+impl fmt::Display for Accepts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RekorV1 => "Rekor v1 entries",
+            Self::RekorV2 => "Rekor v2 entries",
+            Self::Raw => "raw entries",
+        })
+    }
+}
 
 /// The rules of one log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// The kinds that may be submitted. All of them are searchable.
+    /// What is taken at all.
+    pub accepts: Accepts,
+    /// The kinds of Rekor v1 that may be submitted. All of them are searchable.
     pub enabled_kinds: BTreeSet<String>,
     /// What a hashedrekord may be signed with.
     pub client_signing_algorithms: BTreeSet<SigningAlgorithm>,
@@ -22,6 +46,8 @@ pub struct Policy {
     pub attestation_bytes_max: Option<usize>,
     /// The largest canonical body, in bytes.
     pub body_bytes_max: usize,
+    /// Whether dsse entries of version 0.0.2 are taken, which Rekor 2.3 refuses.
+    pub legacy_dsse: bool,
 }
 
 /// A word in the configuration that means nothing here.
@@ -33,24 +59,39 @@ pub enum PolicyError {
     /// No such algorithm.
     #[error("{0:?} is not a signing algorithm; they are {known}", known = algorithm_names())]
     UnknownAlgorithm(String),
+    /// There is, but no v2 log may allow it.
+    #[error("algorithm {0} is not in the allowed set of a v2 log, which is {set}", set = v2_names())]
+    NotInAllowedSet(SigningAlgorithm),
 }
 
 impl Default for Policy {
-    /// Rekor's defaults: every kind, its default algorithms, no attestations, bodies up to 4 MiB.
+    /// Of a v1 log.
     fn default() -> Self {
-        Self {
-            enabled_kinds: KINDS.iter().map(ToString::to_string).collect(),
-            client_signing_algorithms: ALGORITHMS[..DEFAULT_ALGORITHMS]
-                .iter()
-                .map(|row| row.algorithm)
-                .collect(),
-            attestation_bytes_max: None,
-            body_bytes_max: LEAF_BYTES_MAX,
-        }
+        Self::of(Accepts::RekorV1)
     }
 }
 
 impl Policy {
+    /// Rekor's defaults: every kind, its default algorithms, no attestations. Bodies fit into entry
+    /// bundles; those of v1, which had none, go up to 4 MiB.
+    pub fn of(accepts: Accepts) -> Self {
+        let algorithms = match accepts {
+            Accepts::RekorV2 => v2_algorithms().collect(),
+            _ => ALGORITHMS[..DEFAULT_ALGORITHMS].iter().map(|row| row.algorithm).collect(),
+        };
+        Self {
+            accepts,
+            enabled_kinds: KINDS.iter().map(ToString::to_string).collect(),
+            client_signing_algorithms: algorithms,
+            attestation_bytes_max: None,
+            body_bytes_max: match accepts {
+                Accepts::RekorV1 => LEAF_BYTES_MAX,
+                Accepts::RekorV2 | Accepts::Raw => BUNDLED_LEAF_BYTES_MAX,
+            },
+            legacy_dsse: true,
+        }
+    }
+
     /// Replaces the enabled kinds.
     ///
     /// # Errors
@@ -68,18 +109,28 @@ impl Policy {
         Ok(())
     }
 
-    /// Replaces the algorithms that clients may sign a hashedrekord with.
+    /// Replaces the algorithms that clients may sign with: a hashedrekord in v1, anything in v2.
     ///
     /// # Errors
-    /// [`PolicyError::UnknownAlgorithm`]; the policy is as it was.
+    /// [`PolicyError::UnknownAlgorithm`] or [`PolicyError::NotInAllowedSet`]; the policy is as it
+    /// was.
     pub fn allow_algorithms<S: AsRef<str>>(&mut self, names: &[S]) -> Result<(), PolicyError> {
-        self.client_signing_algorithms =
-            names.iter().map(|name| name.as_ref().parse()).collect::<Result<_, _>>()?;
+        let named = |name: &S| {
+            let algorithm = name.as_ref().parse()?;
+            let takes_all = self.accepts != Accepts::RekorV2;
+            if takes_all || v2_algorithms().any(|allowed| allowed == algorithm) {
+                Ok(algorithm)
+            } else {
+                Err(PolicyError::NotInAllowedSet(algorithm))
+            }
+        };
+        self.client_signing_algorithms = names.iter().map(named).collect::<Result<_, _>>()?;
         Ok(())
     }
 
-    pub(crate) fn is_allowed(&self, key: &Key, hash: HashAlgorithm) -> bool {
-        let matches = |row: &&Row| row.hash == Some(hash) && row.key.matches(key);
+    /// Whether a key may sign a digest by this hash, or the message itself.
+    pub(crate) fn is_allowed(&self, key: &Key, hash: Option<HashAlgorithm>) -> bool {
+        let matches = |row: &&Row| row.hash == hash && row.key.matches(key, self.accepts);
         let mut rows = ALGORITHMS.iter().filter(matches);
         rows.any(|row| self.client_signing_algorithms.contains(&row.algorithm))
     }
@@ -108,6 +159,17 @@ fn algorithm_names() -> String {
     ALGORITHMS.map(|row| row.algorithm.0).join(", ")
 }
 
+/// Rekor v2's defaults, which are also all that it lets an operator choose from: Rekor v1's without
+/// pure Ed25519.
+fn v2_algorithms() -> impl Iterator<Item = SigningAlgorithm> {
+    let rows = ALGORITHMS[..DEFAULT_ALGORITHMS].iter().filter(|row| row.hash.is_some());
+    rows.map(|row| row.algorithm)
+}
+
+fn v2_names() -> String {
+    v2_algorithms().map(|algorithm| algorithm.0).collect::<Vec<_>>().join(", ")
+}
+
 #[derive(Clone, Copy)]
 enum KeyType {
     Rsa(usize),
@@ -116,9 +178,12 @@ enum KeyType {
 }
 
 impl KeyType {
-    fn matches(self, key: &Key) -> bool {
+    fn matches(self, key: &Key, log: Accepts) -> bool {
         match (self, key) {
-            (Self::Rsa(wanted), Key::Rsa { bits, .. }) => wanted == *bits,
+            (Self::Rsa(wanted), Key::Rsa { bits, .. }) => match log {
+                Accepts::RekorV2 => wanted == bits.next_multiple_of(8), // by whole bytes
+                _ => wanted == *bits,
+            },
             (Self::Ecdsa(wanted), Key::Ecdsa { curve, .. }) => wanted == *curve,
             (Self::Ed25519, Key::Ed25519(_)) => true,
             _ => false,
@@ -166,7 +231,8 @@ mod tests {
 
     fn allows(policy: &Policy, key: &Key, hashes: &[HashAlgorithm]) {
         for hash in [HashAlgorithm::Sha256, HashAlgorithm::Sha384, HashAlgorithm::Sha512] {
-            assert_eq!(policy.is_allowed(key, hash), hashes.contains(&hash), "{key:?} {hash:?}");
+            let allowed = policy.is_allowed(key, Some(hash));
+            assert_eq!(allowed, hashes.contains(&hash), "{key:?} {hash:?}");
         }
     }
 

@@ -7,6 +7,8 @@ mod fsck;
 mod keygen;
 mod open_files;
 mod serve;
+mod trust;
+mod witness;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,10 +39,16 @@ struct Cli {
 enum Command {
     /// Run the log
     Serve(serve::Args),
+    /// Run a witness, which cosigns checkpoints of logs
+    Witness(witness::Args),
     /// Make a log key
     Keygen(keygen::Args),
     /// Print the newest checkpoint of a log, ours or remote
     Checkpoint(checkpoint::Args),
+    /// Print the trusted root that verifiers of our logs need
+    TrustedRoot(trust::RootArgs),
+    /// Print the signing config that signers need to use our logs
+    SigningConfig(trust::ConfigArgs),
     /// Recompute everything that is stored and compare
     Fsck(fsck::Args),
     /// Print a completion script for a shell
@@ -83,8 +91,11 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
+        Command::Witness(args) => witness::run(args),
         Command::Keygen(args) => keygen::run(args),
         Command::Checkpoint(args) => checkpoint::run(args),
+        Command::TrustedRoot(args) => trust::trusted_root(args),
+        Command::SigningConfig(args) => trust::signing_config(args),
         Command::Fsck(args) => fsck::run(args),
         Command::Completions(args) => completions::run::<Cli>(args),
     };

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::data_dir::{OwnedLog, open_or_create};
 use super::{Configured, Failure, open_files};
-use crate::admission;
+use crate::admission::{self, Accepts};
 use crate::clock::unix_seconds;
 use crate::config::{ApiSetting, DuplicatesSetting, LogConfig, Settings, WitnessMode};
 use crate::frontend::{self, App, Door, FrontendSettings, Sites};
@@ -49,7 +49,7 @@ pub(super) struct Args {
 /// An address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address} (--{flag}): {source}")]
-struct ListenError {
+pub(super) struct ListenError {
     address: SocketAddr,
     flag: &'static str,
     #[source]
@@ -177,7 +177,14 @@ fn guard_of(path: &Path, config: &LogConfig) -> PathBuf {
 fn rules(settings: &Settings, config: &LogConfig) -> Result<Rules, Failure> {
     let set = &config.set;
     let attestation_bytes_max = settings.attestation_bytes_max();
-    let mut policy = admission::Policy { attestation_bytes_max, ..admission::Policy::default() };
+    let accepts = match config.api {
+        ApiSetting::V1 => Accepts::RekorV1,
+        ApiSetting::V2 => Accepts::RekorV2,
+        ApiSetting::Raw => Accepts::Raw,
+    };
+    let defaults = admission::Policy::of(accepts);
+    let legacy_dsse = set.legacy_dsse.unwrap_or(defaults.legacy_dsse);
+    let mut policy = admission::Policy { attestation_bytes_max, legacy_dsse, ..defaults };
     if let Some(kinds) = &set.enabled_kinds {
         policy.enable_kinds(kinds)?;
     }
@@ -237,24 +244,27 @@ fn announcement(
     text
 }
 
-async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, ListenError> {
+pub(super) async fn listen(
+    address: SocketAddr,
+    flag: &'static str,
+) -> Result<TcpListener, ListenError> {
     let listener = TcpListener::bind(address).await;
     listener.map_err(|source| ListenError { address, flag, source })
 }
 
 /// The two signals that end the server; they are heard from the moment of installation on.
-struct Signals {
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn install() -> std::io::Result<Self> {
+    pub(super) fn install() -> std::io::Result<Self> {
         let interrupt = signal(SignalKind::interrupt())?;
         Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn end(&mut self) {
+    pub(super) async fn end(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -66,6 +66,11 @@ impl BodyBudget {
 }
 
 impl Body {
+    /// Lowers the cap on this body.
+    pub(crate) fn limit(&mut self, bytes: usize) {
+        self.budget.body_bytes_max = self.budget.body_bytes_max.min(bytes);
+    }
+
     /// Refuses a body that says itself that it is too large.
     pub(crate) fn check_declared(&self) -> Result<(), Problem> {
         let max = self.budget.body_bytes_max;

@@ -53,6 +53,15 @@ pub(super) const HTTP2_HEADER_BYTES_MAX: u32 = 64 << 10;
 /// How often a silent HTTP/2 client is asked whether it is there; no answer ends the connection.
 pub(super) const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
 
+/// Calls of gRPC at a time, streams included. Each may hold a message of some megabytes.
+pub(super) const GRPC_CALLS_MAX: usize = 256;
+
+/// The same for batches, which may be larger.
+pub(super) const GRPC_BATCHES_MAX: usize = 8;
+
+/// Bytes of a batch.
+pub(super) const GRPC_BATCH_BYTES_MAX: usize = (16 << 20) + (1 << 20);
+
 /// Time without progress after which a client that does not read is given up.
 pub(super) const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
 

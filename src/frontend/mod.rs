@@ -3,10 +3,12 @@
 //! No rules about entries here: they are in admission.
 
 mod body;
+mod grpc;
 mod health;
 mod limits;
 mod observe;
 mod rekor_v1;
+mod rekor_v2;
 mod reply;
 mod reply_body;
 mod server;
@@ -14,6 +16,9 @@ mod settings;
 mod sites;
 mod status;
 mod stream;
+mod tiles;
+mod trust;
+mod witness;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -36,8 +41,10 @@ use sites::Site;
 use status::Problem;
 
 pub use limits::Limits;
+pub use rekor_v2::{MalformedRequest, read_request};
 pub use settings::{FrontendSettings, FrontendSettingsError};
 pub use sites::{Door, Sites};
+pub use witness::serve_witness;
 
 /// What the front doors need.
 pub struct App {
@@ -52,10 +59,13 @@ pub struct App {
 /// Serves the API until `shutdown`, then answers what is running and closes.
 pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future) {
     let budget = BodyBudget::new(&app.settings);
-    // Any random word will do; without one the process is just not told apart from others.
-    let word = random_tree_id().map_or(0, |id| id.get() & 0xffff_ffff);
     let limits = app.settings.limits;
-    let doors = Arc::new(Doors { app, budget, ids: RequestIds::new(format!("{word:08x}")) });
+    let doors = Arc::new(Doors {
+        app,
+        budget,
+        ids: RequestIds::new(process_word()),
+        calls: grpc::Calls::new(),
+    });
     let handler = move |request, peer| doors.clone().enter(request, peer);
     server::run(listener, limits, shutdown, handler).await;
 }
@@ -75,23 +85,42 @@ pub async fn serve_metrics(listener: TcpListener, metrics: Arc<Metrics>, shutdow
     .await;
 }
 
+/// Any random word will do; without one the process is just not told apart from others.
+fn process_word() -> String {
+    let word = random_tree_id().map_or(0, |id| id.get() & 0xffff_ffff);
+    format!("{word:08x}")
+}
+
 struct Doors {
     app: Arc<App>,
     budget: BodyBudget,
     ids: RequestIds,
+    calls: grpc::Calls,
 }
 
 /// Where a path leads.
 enum Place {
     Health(Probe),
     RekorV1(rekor_v1::Target),
+    RekorV2(rekor_v2::Target),
+    Tiles(tiles::Target),
+    Trust(trust::File),
 }
 
 impl Place {
     fn find(parts: &Parts) -> Self {
         let path = parts.uri.path();
-        match Probe::at(path) {
-            Some(probe) => Self::Health(probe),
+        if let Some(probe) = Probe::at(path) {
+            return Self::Health(probe);
+        }
+        if let Some(file) = trust::File::at(path) {
+            return Self::Trust(file);
+        }
+        if let Some(target) = tiles::Target::find(path) {
+            return Self::Tiles(target);
+        }
+        match rekor_v2::Target::find(&parts.method, path) {
+            Some(target) => Self::RekorV2(target),
             None => Self::RekorV1(rekor_v1::Target::find(&parts.method, path)),
         }
     }
@@ -100,12 +129,18 @@ impl Place {
         match self {
             Self::Health(probe) => probe.template(),
             Self::RekorV1(target) => target.template(),
+            Self::RekorV2(target) => target.template(),
+            Self::Tiles(target) => target.template(),
+            Self::Trust(file) => file.template(),
         }
     }
 }
 
 impl Doors {
     async fn enter(self: Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Reply {
+        if grpc::is_call(&request) {
+            return self.call(request, peer).await;
+        }
         let (mut parts, mut body) = self.budget.split(request);
         let site = self.app.sites.enter(&mut parts);
         let place = Place::find(&parts);
@@ -118,9 +153,24 @@ impl Doors {
         reply
     }
 
+    /// A call of gRPC; its status is in the trailers, so the log line shows that of HTTP.
+    async fn call(&self, request: Request<Incoming>, peer: SocketAddr) -> Reply {
+        let (mut parts, body) = request.into_parts();
+        let site = self.app.sites.enter(&mut parts).cloned();
+        let method = grpc::Method::find(parts.uri.path());
+        let request_id = self.ids.of(&parts.headers, &self.app.settings.request_id_header);
+        let metrics = &self.app.metrics;
+        let observed = Observed::new(metrics, method.template(), &parts, peer, request_id);
+        let request = Request::from_parts(parts, body);
+        let answer = grpc::answer(&self.app, site, method, request, &self.calls);
+        let mut reply = unless_panicked(answer).await;
+        observed.answered(0, &mut reply);
+        reply
+    }
+
     async fn lead(
         &self,
-        site: Option<&Site>,
+        site: Option<&Arc<Site>>,
         place: &Place,
         parts: &Parts,
         body: &mut Body,
@@ -133,6 +183,11 @@ impl Doors {
             }
             Place::RekorV1(target) => {
                 rekor_v1::answer(&self.app, log(Api::V1), target, parts, body).await
+            }
+            Place::Trust(file) => file.answer(site.map(Arc::as_ref), parts),
+            Place::Tiles(target) => tiles::answer(site.map(Arc::as_ref), target, parts).await,
+            Place::RekorV2(target) => {
+                rekor_v2::answer(&self.app, log(Api::V2), *target, body).await
             }
         }
     }

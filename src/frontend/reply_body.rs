@@ -1,7 +1,6 @@
 //! The body of an answer: bytes that are all there, or a stream of them.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -34,16 +33,16 @@ impl ReplyBody {
         Self::Stream(body.map_err(|error| BrokenOff(error.to_string())).boxed_unsync())
     }
 
-    /// The same, holding `busy` until it has been sent.
-    pub(super) fn holding(self, busy: Arc<()>) -> Self {
+    /// The same, holding something until it has been sent.
+    pub(super) fn holding<T: Send + 'static>(self, held: T) -> Self {
         match self {
             Self::Whole(whole) => Self::Whole(whole),
             Self::Stream(stream) => {
-                let held = stream.map_frame(move |frame| {
-                    let _held = &busy;
+                let stream = stream.map_frame(move |frame| {
+                    let _held = &held;
                     frame
                 });
-                Self::Stream(held.boxed_unsync())
+                Self::Stream(stream.boxed_unsync())
             }
         }
     }

@@ -5,13 +5,15 @@ use hyper::header::HeaderName;
 use super::limits::Limits;
 use super::rekor_v1::Operation;
 use crate::config::Settings;
-use crate::limits::REQUEST_BODY_BYTES_DEFAULT;
+use crate::limits::{REQUEST_BODY_BYTES_DEFAULT, V2_REQUEST_BODY_BYTES_DEFAULT};
 
 /// Settings of the front doors, checked.
 #[derive(Clone, Debug)]
 pub struct FrontendSettings {
     /// Largest request body.
     pub max_request_body_bytes: usize,
+    /// The same for API v2, if it is less.
+    pub max_request_body_bytes_v2: usize,
     /// Header that carries a request's ID into the log.
     pub request_id_header: HeaderName,
     /// Caps on connections, times and memory.
@@ -43,6 +45,7 @@ impl Default for FrontendSettings {
     fn default() -> Self {
         Self {
             max_request_body_bytes: REQUEST_BODY_BYTES_DEFAULT,
+            max_request_body_bytes_v2: V2_REQUEST_BODY_BYTES_DEFAULT,
             request_id_header: HeaderName::from_static("x-request-id"),
             limits: Limits::default(),
             disabled: Vec::new(),
@@ -58,6 +61,9 @@ impl FrontendSettings {
     pub fn from_settings(settings: &Settings) -> Result<Self, FrontendSettingsError> {
         let max_request_body_bytes = settings.max_request_body_bytes();
         let mut checked = Self { max_request_body_bytes, ..Self::default() };
+        if let Some(bytes) = settings.max_request_body_bytes {
+            checked.max_request_body_bytes_v2 = bytes;
+        }
         if checked.max_request_body_bytes == 0 {
             return Err(FrontendSettingsError::NoBody);
         }

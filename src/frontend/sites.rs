@@ -11,6 +11,7 @@ use hyper::http::uri::PathAndQuery;
 use hyper::{Uri, header::HOST};
 
 use crate::log::{Api, Log};
+use crate::shard::Shard;
 
 /// A log, and where it is found.
 pub struct Door {
@@ -40,22 +41,63 @@ impl Site {
     pub(crate) fn log(&self, api: Api) -> Option<&Arc<Log>> {
         self.logs.iter().find(|log| log.api() == api)
     }
+
+    /// The one that is meant where none is named: the v2 log, or the only one.
+    pub(crate) fn default_log(&self) -> Option<&Arc<Log>> {
+        let only = || match self.logs.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        };
+        self.log(Api::V2).or_else(only)
+    }
+
+    /// The tree with this log ID (64 hexadecimal digits in lower case), or the active one of the log
+    /// with this name.
+    pub(crate) fn shard(&self, id: &str) -> Option<(&Arc<Log>, &Shard)> {
+        let mut shards =
+            self.logs.iter().flat_map(|log| log.shards().iter().map(move |shard| (log, shard)));
+        shards.find(|(_, shard)| hex::encode(shard.log_id()) == id).or_else(|| {
+            let named = self.logs.iter().find(|log| log.name() == id);
+            named.map(|log| (log, log.active()))
+        })
+    }
+
+    /// The same for trust material, where the host has to be the one in the log's checkpoints: as it
+    /// was set, or that host at the port that the request says.
+    pub(crate) fn trusted_url(&self, hostname: &str, parts: &Parts) -> String {
+        if self.public_url.is_some() {
+            return self.base_url(parts);
+        }
+        let port = authority(parts).and_then(|authority| authority.rsplit_once(':'));
+        let port = port.and_then(|(_, port)| port.parse::<u16>().ok());
+        let port = port.map_or(String::new(), |port| format!(":{port}"));
+        format!("http://{hostname}{port}{}", self.path_prefix)
+    }
+
+    /// Where clients reach it, without a slash at the end: as it was set, or as the request says.
+    pub(crate) fn base_url(&self, parts: &Parts) -> String {
+        let base = match &self.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", authority(parts).unwrap_or("localhost")),
+        };
+        base + &self.path_prefix
+    }
 }
 
 /// All logs of the process, by their doors.
 pub struct Sites {
-    by_host: HashMap<String, Vec<Site>>,
-    anywhere: Vec<Site>, // longest prefix first, the root last
+    by_host: HashMap<String, Vec<Arc<Site>>>,
+    anywhere: Vec<Arc<Site>>, // longest prefix first, the root last
 }
 
 impl Sites {
     /// Puts the logs behind their doors.
     pub fn new(doors: Vec<Door>) -> Self {
-        let mut sites = Self { by_host: HashMap::new(), anywhere: Vec::new() };
+        let (mut by_host, mut anywhere) = (HashMap::<_, Vec<Site>>::new(), Vec::new());
         for door in doors {
             let place = match door.host {
-                Some(host) => sites.by_host.entry(host).or_default(),
-                None => &mut sites.anywhere,
+                Some(host) => by_host.entry(host).or_default(),
+                None => &mut anywhere,
             };
             let known = place.iter().position(|site| site.path_prefix == door.path_prefix);
             let at = known.unwrap_or_else(|| {
@@ -66,10 +108,12 @@ impl Sites {
             place[at].public_url = place[at].public_url.take().or(door.public_url);
             place[at].logs.push(door.log);
         }
-        for place in sites.by_host.values_mut().chain([&mut sites.anywhere]) {
+        let sorted = |mut place: Vec<Site>| -> Vec<Arc<Site>> {
             place.sort_by_key(|site| std::cmp::Reverse(site.path_prefix.len()));
-        }
-        sites
+            place.into_iter().map(Arc::new).collect()
+        };
+        let by_host = by_host.into_iter().map(|(host, place)| (host, sorted(place))).collect();
+        Self { by_host, anywhere: sorted(anywhere) }
     }
 
     /// One log at the root.
@@ -86,7 +130,7 @@ impl Sites {
 
     /// The site that a request is for; its path loses the site's prefix. A host that has sites of
     /// its own leads to no others.
-    pub(crate) fn enter(&self, parts: &mut Parts) -> Option<&Site> {
+    pub(crate) fn enter(&self, parts: &mut Parts) -> Option<&Arc<Site>> {
         let place = match host(parts).and_then(|host| self.by_host.get(&host)) {
             Some(place) => place,
             None => &self.anywhere,
@@ -101,6 +145,12 @@ impl Sites {
         }
         Some(site)
     }
+}
+
+/// Host and port as the client says them.
+fn authority(parts: &Parts) -> Option<&str> {
+    let named = parts.uri.authority().map(hyper::http::uri::Authority::as_str);
+    named.or_else(|| parts.headers.get(HOST)?.to_str().ok())
 }
 
 /// The host that is asked, in lower case without port: `:authority` of HTTP/2 before `Host`.
@@ -133,8 +183,8 @@ mod tests {
 
     use super::*;
 
-    fn site(prefix: &str) -> Site {
-        Site { path_prefix: prefix.into(), ..Site::default() }
+    fn site(prefix: &str) -> Arc<Site> {
+        Arc::new(Site { path_prefix: prefix.into(), ..Site::default() })
     }
 
     /// The prefix of the site that is entered, and the path that is left.

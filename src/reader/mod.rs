@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use storage::{LogStore, StorageError, StoredEntry};
 use tlog::{
-    ConsistencyPlan, ConsistencyProof, InclusionPlan, InclusionProof, LeafHash, LogIndex,
-    ProofError, RootHash, RootPlan, TreeHead, TreeSize,
+    ConsistencyPlan, ConsistencyProof, HashRange, InclusionPlan, InclusionProof, LeafHash,
+    LogIndex, NodeHash, ProofError, RootHash, RootPlan, TILE_WIDTH, TileId, TreeHead, TreeSize,
 };
 
 use crate::limits::SEARCH_HITS_MAX;
@@ -76,6 +76,53 @@ impl View<'_> {
         let found = self.reader.store.hashes(0, index.0, 1).await?.pop();
         let found = found.ok_or_else(|| missing(format!("leaf hash {index}")))?;
         Ok(Some(LeafHash::from_bytes(*found.as_bytes())))
+    }
+
+    /// The first `width` hashes of a tile; `None` when this head has fewer of it, or none are asked
+    /// for.
+    pub async fn tile(&self, tile: TileId, width: u16) -> Result<Option<Vec<NodeHash>>, ReadError> {
+        if !self.holds(tile, width) {
+            return Ok(None);
+        }
+        let (first, count) = (tile.index * TILE_WIDTH, usize::from(width));
+        let range = HashRange { level: tile.level, first, count };
+        let found = self.reader.tiles.read_all(&[range]).await?.pop();
+        Ok(found.map(|hashes| hashes.to_vec()))
+    }
+
+    /// The first `width` entries of a bundle; `None` as for a [`tile`](Self::tile).
+    pub async fn bundle(
+        &self,
+        index: u64,
+        width: u16,
+    ) -> Result<Option<Vec<StoredEntry>>, ReadError> {
+        if !self.holds(TileId { level: 0, index }, width) {
+            return Ok(None);
+        }
+        let (first, count) = (LogIndex(index * TILE_WIDTH), usize::from(width));
+        let entries = self.reader.store.entries(first, count).await?;
+        if entries.len() != count {
+            return Err(missing(format!("an entry of bundle {index}")));
+        }
+        Ok(Some(entries))
+    }
+
+    /// Entries from an index on, at most `max`, up to the head.
+    pub async fn entries(
+        &self,
+        first: LogIndex,
+        max: usize,
+    ) -> Result<Vec<StoredEntry>, ReadError> {
+        let left = self.head.size.0.saturating_sub(first.0);
+        let max = max.min(usize::try_from(left).unwrap_or(usize::MAX));
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        Ok(self.reader.store.entries(first, max).await?)
+    }
+
+    fn holds(&self, tile: TileId, width: u16) -> bool {
+        width > 0 && width <= tile.width(self.head.size)
     }
 
     /// The proof that this head holds the leaf at `index`.

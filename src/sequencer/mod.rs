@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use storage::{CommitError, LogStore};
 use tlog::{Extension, InclusionProof, LogIndex, RightEdge, TreeHead};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::admission::AdmittedEntry;
 use crate::clock::UnixSeconds;
@@ -39,6 +39,12 @@ pub enum WhenFull {
     Refuse,
     /// Waits for room.
     Wait,
+}
+
+/// An entry in the queue.
+#[derive(Debug)]
+pub struct Queued {
+    placed: oneshot::Receiver<Placement>,
 }
 
 /// Where an entry stands: durable, not yet published.
@@ -99,14 +105,10 @@ impl Sequencer {
         (Self { queue, room: room(), stopped }, integrated)
     }
 
-    /// Puts an entry into the queue and waits until it is durable.
+    /// Puts an entry into the queue.
     ///
-    /// Dropping the future does not take the entry back.
-    pub async fn add(
-        &self,
-        entry: AdmittedEntry,
-        when_full: WhenFull,
-    ) -> Result<Placement, AddError> {
+    /// Dropping what it gives does not take the entry back.
+    pub async fn add(&self, entry: AdmittedEntry, when_full: WhenFull) -> Result<Queued, AddError> {
         let (room, wanted) = (self.room.clone(), room_for(&entry));
         let room = match when_full {
             WhenFull::Refuse => room.try_acquire_many_owned(wanted).ok(),
@@ -123,7 +125,12 @@ impl Sequencer {
             },
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(self.why_stopped()),
         }
-        placed.await.map_err(|_| self.why_stopped())
+        Ok(Queued { placed })
+    }
+
+    /// Waits until a queued entry is durable.
+    pub async fn placed(&self, queued: Queued) -> Result<Placement, AddError> {
+        queued.placed.await.map_err(|_| self.why_stopped())
     }
 
     /// The reason why nothing is written any more, if that is so.

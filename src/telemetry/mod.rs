@@ -30,6 +30,8 @@ pub const METRICS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub struct Metrics {
     /// Entries that were created since the start.
     pub new_entries: IntCounter,
+    new_hashedrekords_v2: IntCounter,
+    new_dsse_v2: IntCounter,
     registry: Registry,
     per_log: PerLog,
     requests: Requests,
@@ -55,6 +57,14 @@ impl Metrics {
         let metrics = Self {
             new_entries: in_registry
                 .keep(sure(IntCounter::new("rekor_new_entries", "Entries that were created"))),
+            new_hashedrekords_v2: in_registry.keep(sure(IntCounter::new(
+                "rekor_v2_new_hashedrekord_entries",
+                "hashedrekord entries of API v2 that were created",
+            ))),
+            new_dsse_v2: in_registry.keep(sure(IntCounter::new(
+                "rekor_v2_new_dsse_entries",
+                "dsse entries of API v2 that were created",
+            ))),
             per_log: PerLog::new(&in_registry),
             index_latency: in_registry.keep(Summaries::new(
                 "rekor_index_storage_latency_summary",
@@ -66,6 +76,14 @@ impl Metrics {
             registry,
         };
         Arc::new(metrics)
+    }
+
+    /// Counts an entry of API v2 that was created, by its kind.
+    pub(crate) fn new_entry_v2(&self, kind: &str) {
+        match kind {
+            "dsse" => self.new_dsse_v2.inc(),
+            _ => self.new_hashedrekords_v2.inc(),
+        }
     }
 
     /// The metrics of one log, by its name in the configuration.

@@ -7,4 +7,5 @@ mod support;
 
 mod binding;
 mod commands;
+mod witness;
 mod hostile;

@@ -280,8 +280,9 @@ async fn a_writer_that_panics_has_stopped() {
     let (sequencer, _heads) = Sequencer::start(store, RightEdge::empty(), broken_clock, metrics);
     assert!(sequencer.stopped().is_none());
     let proposal = Proposal::from_json(Proposals::new().next_json().as_bytes()).unwrap();
-    let entry = admit(&proposal, &Policy::default()).unwrap();
-    let refused = sequencer.add(entry, WhenFull::Refuse).await;
+    let entry = admit(&proposal.into(), &Policy::default()).unwrap();
+    let queued = sequencer.add(entry, WhenFull::Refuse).await.unwrap();
+    let refused = sequencer.placed(queued).await;
     assert!(matches!(refused, Err(AddError::Stopped(_))), "{refused:?}");
     assert!(sequencer.stopped().is_some());
 }
@@ -314,4 +315,26 @@ async fn reads_stop_at_the_published_head() {
     assert!(store.indices_of(&[entry.entry.id.leaf_hash]).await.unwrap()[0].is_some());
     let now = reader.at(entry.entry.checkpoint.head);
     assert!(now.entry(LogIndex(0)).await.unwrap().is_some());
+}
+
+/// The tile at the right edge is cached once, and serves every size up to the largest one read.
+#[tokio::test]
+async fn a_cached_tile_serves_every_size() {
+    let house = House::new().await;
+    let log = house.start().await.unwrap();
+    let mut proposals = Proposals::new();
+    let mut roots = Vec::new();
+    for _ in 0..20 {
+        let entry = create(&log, &proposals.next_json()).await.unwrap();
+        roots.push(entry.entry.checkpoint.head);
+    }
+    let reader = cairn::reader::Reader::new(house.store.log(house.tree_id).await.unwrap());
+    let newest = *roots.last().unwrap();
+    assert_eq!(reader.at(newest).root_at(newest.size).await.unwrap(), newest.root);
+    let fresh = cairn::reader::Reader::new(house.store.log(house.tree_id).await.unwrap());
+    house.store.fail_reads(true);
+    for head in &roots {
+        assert_eq!(reader.at(newest).root_at(head.size).await.unwrap(), head.root);
+    }
+    assert!(fresh.at(newest).root_at(newest.size).await.is_err(), "nothing is read from the store");
 }

@@ -39,6 +39,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "shard",
             "telemetry",
             "web_client",
+            "witness",
         ],
     ),
     (
@@ -56,6 +57,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "shard",
             "shards",
             "telemetry",
+            "witness",
         ],
     ),
     // the hall, and what it answers with: the rooms' errors, and no more of the rooms
@@ -93,6 +95,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("sequencer", &["admission::AdmittedEntry", "clock", "limits", "telemetry"]),
     ("publisher", &["clock", "limits", "telemetry", "web_client"]),
     ("reader", &["limits"]),
+    // not of the log: a server of its own, whose key is a file like the log's
+    ("witness", &["clock", "publisher::signer"]),
     // before the rooms open, and when they are closed
     ("recovery", &["limits"]),
     ("fsck", &["admission::attestation_key", "limits", "recovery"]),

@@ -9,7 +9,7 @@ mod intoto_v002;
 mod rekord_v001;
 
 mod envelope;
-mod statement;
+pub(crate) mod statement;
 
 use storage::Attestation;
 

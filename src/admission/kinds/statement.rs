@@ -16,7 +16,7 @@ use super::super::json::is_member;
 const IN_TOTO: &str = "application/vnd.in-toto+json";
 
 /// The keys of a payload; none if it is not an in-toto statement or does not parse as one.
-pub(super) fn index_keys(payload_type: &str, payload: &[u8]) -> Vec<String> {
+pub(crate) fn index_keys(payload_type: &str, payload: &[u8]) -> Vec<String> {
     if payload_type != IN_TOTO {
         return Vec::new();
     }

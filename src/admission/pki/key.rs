@@ -32,6 +32,20 @@ impl HashAlgorithm {
         }
     }
 
+    /// The name in entries and index keys.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sha256 => "sha256",
+            Self::Sha384 => "sha384",
+            Self::Sha512 => "sha512",
+        }
+    }
+
+    /// The hash of content.
+    pub(crate) fn digest(self, content: &[u8]) -> Digest {
+        digest::digest(self.digest_algorithm(), content)
+    }
+
     /// Its length in bytes.
     pub(crate) fn output_len(self) -> usize {
         self.digest_algorithm().output_len()
@@ -46,7 +60,7 @@ impl HashAlgorithm {
     }
 
     /// The name as error texts have it.
-    fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Sha256 => "SHA-256",
             Self::Sha384 => "SHA-384",

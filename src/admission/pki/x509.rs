@@ -51,20 +51,32 @@ impl PublicKey {
             return Self::from_chain(text);
         }
         match block.label.as_str() {
-            PUBLIC_KEY => Self::from_spki(&block),
+            PUBLIC_KEY => Self::from_spki(&block.contents),
             CERTIFICATE => Self::from_certificates(vec![Certificate::from_block(block)?]),
             other => Err(format!("invalid public key: cannot handle type {other}")),
         }
     }
 
-    fn from_spki(block: &Block) -> Result<Self, String> {
-        let key = match Key::from_spki(&block.contents)? {
+    /// Reads a SubjectPublicKeyInfo, DER.
+    ///
+    /// # Errors
+    /// The text for the client.
+    pub(crate) fn from_spki(spki: &[u8]) -> Result<Self, String> {
+        let key = match Key::from_spki(spki)? {
             Key::Unknown => return Err("x509: unknown public key algorithm".into()),
             key => key,
         };
         let mut canonical = String::new();
-        pem::write(&mut canonical, PUBLIC_KEY, &block.contents);
+        pem::write(&mut canonical, PUBLIC_KEY, spki);
         Ok(Self { key, canonical, subjects: Vec::new(), certificates: Vec::new() })
+    }
+
+    /// Reads one certificate, DER.
+    ///
+    /// # Errors
+    /// The text for the client.
+    pub(crate) fn from_certificate(der: &[u8]) -> Result<Self, String> {
+        Self::from_certificates(vec![Certificate::read(der.to_vec())?])
     }
 
     fn from_chain(mut text: &[u8]) -> Result<Self, String> {
@@ -140,10 +152,12 @@ impl Certificate {
             // What a key looks like when it is taken for a certificate.
             return Err("x509: malformed serial number".into());
         }
-        Self::from_der(block.contents).map_err(|error| match error {
-            Some(text) => text,
-            None => "x509: malformed certificate".into(),
-        })
+        Self::read(block.contents)
+    }
+
+    fn read(der: Vec<u8>) -> Result<Self, String> {
+        Self::from_der(der)
+            .map_err(|error| error.unwrap_or_else(|| "x509: malformed certificate".into()))
     }
 
     /// The error is `None` where there is no better word than malformed.

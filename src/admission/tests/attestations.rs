@@ -20,7 +20,7 @@ fn payloads_are_kept_up_to_the_cap() {
     for value in [v001, v002(&[&signer], &[&signer])] {
         for (max, kept) in [(None, false), (Some(bound - 1), false), (Some(bound), true)] {
             let policy = Policy { attestation_bytes_max: max, ..Policy::default() };
-            let entry = admit(&parse(&value), &policy).unwrap();
+            let entry = admit(&parse(&value).into(), &policy).unwrap();
             let key = format!("sha256:{}", sha256_hex(STATEMENT));
             assert_eq!(attestation_key(entry.body()), Some(key.clone()));
             let attestation = entry.attestation();

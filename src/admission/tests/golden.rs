@@ -149,7 +149,8 @@ fn bodies_hashes_keys_and_attestations_are_those_of_rekor() {
             eprintln!("SKIPPED: {name}: kind or key format not in this build");
             continue;
         };
-        let entry = admit(&parse(&proposal), &policy).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let entry =
+            admit(&parse(&proposal).into(), &policy).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(str::from_utf8(entry.body()).unwrap(), body, "{name}");
         assert_eq!(entry.leaf_hash().to_string(), golden["uuid"].as_str().unwrap(), "{name}");
         let keys: BTreeSet<&str> = entry.index_keys().iter().map(String::as_str).collect();
@@ -224,7 +225,7 @@ fn entries_of_the_public_log_keep_their_leaf() {
         let leaf = leaf_hash_of(&proposal, &Policy::default());
         assert_eq!(leaf, Ok(tlog::hash_leaf(&body)), "{}", case.display());
         if proposal.kind() == "hashedrekord" {
-            let entry = admit(&proposal, &Policy::default()).unwrap();
+            let entry = admit(&proposal.into(), &Policy::default()).unwrap();
             assert_eq!(entry.body(), body);
             let is_key = entry.index_keys().len() == 2;
             let has_subject = entry.index_keys()[1].contains("://");

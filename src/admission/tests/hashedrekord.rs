@@ -75,7 +75,7 @@ fn other_combinations_verify_but_the_policy_refuses_them() {
     let mut policy = Policy::default();
     policy.allow_algorithms(&["ecdsa-sha2-256-nistp521"]).unwrap();
     let value = hashedrekord(&p521_256.pem(), "sha256", &p521_256.sign(CONTENT));
-    admit(&parse(&value), &policy).unwrap();
+    admit(&parse(&value).into(), &policy).unwrap();
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn layout_does_not_make_a_new_leaf_but_spelling_does() {
         assert_eq!(admitted(&same).leaf_hash(), leaf, "{same}");
     }
     let trailing = Proposal::from_json(format!("{plain} garbage").as_bytes()).unwrap();
-    assert_eq!(admit(&trailing, &Policy::default()).unwrap().leaf_hash(), leaf);
+    assert_eq!(admit(&trailing.into(), &Policy::default()).unwrap().leaf_hash(), leaf);
 
     let hash = hex_digest("sha256", CONTENT).to_uppercase();
     let upper = admitted(&change(&["spec", "data", "hash", "value"], &hash));

@@ -13,7 +13,7 @@ fn judge(value: &Value) {
     if let Ok(proposal) = Proposal::from_value(value.clone()) {
         let policy = Policy { attestation_bytes_max: Some(1000), ..Policy::default() };
         let leaf = leaf_hash_of(&proposal, &policy);
-        if let Ok(entry) = admit(&proposal, &policy) {
+        if let Ok(entry) = admit(&proposal.clone().into(), &policy) {
             let body: Value = serde_json::from_slice(entry.body()).unwrap();
             assert_eq!(serde_json_canonicalizer::to_vec(&body).unwrap(), entry.body());
             assert_eq!(leaf, Ok(entry.leaf_hash()));

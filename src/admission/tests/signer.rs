@@ -165,7 +165,7 @@ pub(super) fn refusal(value: &Value) -> String {
 }
 
 pub(super) fn refusal_under(value: &Value, policy: &Policy) -> String {
-    match admit(&parse(value), policy) {
+    match admit(&parse(value).into(), policy) {
         Err(Rejection::Input(text)) => text,
         other => panic!("expected a refusal, not {other:?}, of {value}"),
     }
@@ -173,7 +173,8 @@ pub(super) fn refusal_under(value: &Value, policy: &Policy) -> String {
 
 /// Admits, and checks what holds for every admitted entry.
 pub(super) fn admitted(value: &Value) -> crate::admission::AdmittedEntry {
-    let entry = admit(&parse(value), &Policy::default()).unwrap_or_else(|e| panic!("{e}: {value}"));
+    let entry =
+        admit(&parse(value).into(), &Policy::default()).unwrap_or_else(|e| panic!("{e}: {value}"));
     let body: Value = serde_json::from_slice(entry.body()).unwrap();
     assert_eq!(serde_json_canonicalizer::to_vec(&body).unwrap(), entry.body(), "RFC 8785");
     assert_eq!(entry.leaf_hash(), tlog::hash_leaf(entry.body()));

@@ -49,22 +49,32 @@ pub(super) fn for_reading(path: &Path) -> Result<DB, StorageError> {
 /// Opens with a clean write-ahead log, or with one whose end is torn.
 ///
 /// RocksDB's recovery modes each fail us in one way. `AbsoluteConsistency` refuses a torn end,
-/// which a power cut may leave. `TolerateCorruptedTailRecords` accepts an end that is cut short,
-/// but not one with zeros in it; and a wrong length near the end makes it drop synced records in
-/// silence. `PointInTime` accepts any end, and drops in silence all that follows a damaged record.
-/// So: the strict one first; when it refuses, look whether anything that was acknowledged follows
-/// the bad spot; and only when nothing does, let `PointInTime` drop the end.
+/// which a power cut may leave, and drops what follows zeros in silence.
+/// `TolerateCorruptedTailRecords` accepts an end that is cut short, but not one with zeros in it,
+/// and a wrong length near the end makes it drop synced records in silence. `PointInTime` accepts
+/// any end, and drops in silence all that follows a damaged record. So: first a look whether
+/// anything whole follows a bad spot; then the strict mode; and only when that refuses and nothing
+/// whole follows, `PointInTime` drops the end.
 fn recover(
     path: &Path,
     mut engine: Engine,
     open: impl Fn(&Engine) -> Result<DB, Error>,
 ) -> Result<DB, StorageError> {
-    let refusal = match open(&engine) {
-        Err(error) if error.kind() == ErrorKind::Corruption => error,
-        other => return other.map_err(|error| opening_failed(error, path)),
+    let damage = match exists(path) {
+        true => wal::examine(path).map_err(|error| StorageError::Engine(error.into()))?,
+        false => wal::Damage::default(),
     };
-    if wal::is_damaged(path).map_err(|error| StorageError::Engine(error.into()))? {
-        return Err(corrupt(format!("{refusal} (whole records follow: this is not a torn end)")));
+    let whole_follow = "whole records follow a bad one in its log: this is not a torn end";
+    if damage.within_a_log {
+        return Err(corrupt(whole_follow));
+    }
+    match open(&engine) {
+        Err(error) if error.kind() == ErrorKind::Corruption => {
+            if damage.anywhere {
+                return Err(corrupt(format!("{error} ({whole_follow})")));
+            }
+        }
+        other => return other.map_err(|error| opening_failed(error, path)),
     }
     engine.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
     open(&engine).map_err(|error| opening_failed(error, path))

@@ -3,11 +3,11 @@
 //! A commit is acknowledged after its sync, so what a power cut tears is the end of the log: a
 //! record that stops early, or has zeros where the file system had no time to put its bytes. Nobody
 //! was told of it, and the store has to open. But when a whole record follows the bad spot, synced
-//! bytes went bad: RocksDB would drop that record and all later ones, the log would open with an
-//! older head, and sign a fork. That has to be refused. None of RocksDB's recovery modes tells the
-//! two apart, see `open`; so here is a reader of its log format (blocks of 32 KiB; a record is a
-//! masked CRC-32C, a length, a type, and bytes; a long record is cut into a first, middle and last
-//! fragment).
+//! bytes went bad: RocksDB would drop that record and all later ones (zeros even without a word),
+//! the log would open with an older head, and sign a fork. That has to be refused. None of its
+//! recovery modes tells the two apart, see `open`; so here is a reader of its log format (blocks of
+//! 32 KiB; a record is a masked CRC-32C, a length, a type, and bytes; a long record is cut into a
+//! first, middle and last fragment).
 //!
 //! Not told apart: a torn write, and rot in the very last record.
 
@@ -17,8 +17,18 @@ use std::{fs, io};
 const BLOCK_BYTES: usize = 32 << 10;
 const HEADER_BYTES: usize = 7;
 
-/// True when a whole record follows a bad one in the logs of a directory.
-pub(super) fn is_damaged(directory: &Path) -> io::Result<bool> {
+/// Where a whole record follows a bad one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Damage {
+    /// In one log file.
+    pub(super) within_a_log: bool,
+    /// There, or in a later log file. That alone may also be an end that was torn, recovered, and
+    /// not removed before the next crash: RocksDB knows which files still count.
+    pub(super) anywhere: bool,
+}
+
+/// Looks for damage in the logs of a directory.
+pub(super) fn examine(directory: &Path) -> io::Result<Damage> {
     let mut logs = Vec::new();
     for file in fs::read_dir(directory)? {
         let path = file?.path();
@@ -30,12 +40,17 @@ pub(super) fn is_damaged(directory: &Path) -> io::Result<bool> {
     logs.sort_unstable_by_key(|log| (log.as_os_str().len(), log.clone()));
     let mut scan = Scan::default();
     for log in logs {
-        for block in fs::read(log)?.chunks(BLOCK_BYTES) {
+        let bytes = match fs::read(log) {
+            // A process that writes has done with it since it was listed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            read => read?,
+        };
+        for block in bytes.chunks(BLOCK_BYTES) {
             scan.block(block);
         }
         scan.end_of_log();
     }
-    Ok(scan.damaged)
+    Ok(scan.damage)
 }
 
 #[derive(Default)]
@@ -44,8 +59,10 @@ struct Scan {
     in_record: bool,
     /// Something bad came by.
     bad: bool,
+    /// In this log file.
+    bad_here: bool,
     /// And a whole record after it.
-    damaged: bool,
+    damage: Damage,
 }
 
 impl Scan {
@@ -81,17 +98,20 @@ impl Scan {
             self.spoil();
         }
         self.in_record = kind == Kind::First || (kind == Kind::Middle && self.in_record);
-        self.damaged |= self.bad && is_whole;
+        self.damage.anywhere |= self.bad && is_whole;
+        self.damage.within_a_log |= self.bad_here && is_whole;
     }
 
     fn end_of_log(&mut self) {
         if self.in_record {
             self.spoil();
         }
+        self.bad_here = false;
     }
 
     fn spoil(&mut self) {
         self.bad = true;
+        self.bad_here = true;
         self.in_record = false;
     }
 }

@@ -100,6 +100,37 @@ async fn damage_before_the_last_record_is_refused() {
     }
 }
 
+/// A write that the disk lost reads as zeros, which RocksDB takes for the end of a block.
+#[tokio::test]
+async fn zeros_before_the_last_record_are_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let (alive, bent) = (place.path().join("alive"), place.path().join("bent"));
+    let (_store, ends) = five(&alive).await;
+    let whole = fs::read(write_ahead_log(&alive)).unwrap();
+    for (from, to) in [
+        (ends[1], ends[2]),
+        (ends[0], ends[3]),
+        (ends[2], ends[2] + 7),
+        (ends[2], ends[2] + 100),
+        (ends[2] + 100, ends[3]),
+    ] {
+        copy(&alive, &bent);
+        let mut bytes = whole.clone();
+        bytes[from as usize..to as usize].fill(0);
+        fs::write(write_ahead_log(&bent), bytes).unwrap();
+        for opened in
+            [RocksStore::open(&bent, &Options::default()), RocksStore::open_read_only(&bent)]
+        {
+            let refusal = opened.err().unwrap_or_else(|| panic!("zeros in {from}..{to}"));
+            assert!(
+                matches!(refusal, StorageError::Corrupt(_)),
+                "zeros in {from}..{to}: {refusal}"
+            );
+        }
+        fs::remove_dir_all(&bent).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_commit_is_one_sync_and_a_publication_none() {
     let place = tempfile::tempdir().unwrap();

@@ -140,7 +140,7 @@ const KEY_DETAILS: [&str; 24] = [
 ];
 
 fn pool() -> DescriptorPool {
-    DescriptorPool::decode(proto::FILE_DESCRIPTOR_SET).unwrap()
+    DescriptorPool::decode(include_bytes!("../../src/gen/descriptors.bin").as_slice()).unwrap()
 }
 
 #[test]

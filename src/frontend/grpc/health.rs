@@ -1,0 +1,86 @@
+//! `grpc.health.v1.Health`, telling the truth for each service: the one of Rekor v2 serves while the
+//! v2 logs write and publish, the log's own and the server as a whole while all logs do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_server};
+
+use super::super::App;
+use super::{LOG, REKOR, stream};
+use crate::log::{Api, Log};
+
+/// How often a watched service is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+pub(super) struct Health {
+    app: Arc<App>,
+}
+
+impl Health {
+    pub(super) fn new(app: Arc<App>) -> Self {
+        Self { app }
+    }
+}
+
+/// `None` for a service that there is not.
+fn status(app: &App, service: &str) -> Option<ServingStatus> {
+    let well = |log: &&Arc<Log>| {
+        let health = log.health();
+        health.not_writing.is_none() && health.not_publishing.is_none()
+    };
+    let mut logs = app.sites.all();
+    let serving = match service {
+        "" | LOG => logs.all(|log| well(&log)),
+        REKOR => {
+            let mut v2 = logs.filter(|log| log.api() == Api::V2 && !log.frozen()).peekable();
+            v2.peek().is_some() && v2.all(|log| well(&log))
+        }
+        _ => return None,
+    };
+    Some(if serving { ServingStatus::Serving } else { ServingStatus::NotServing })
+}
+
+fn response(status: ServingStatus) -> HealthCheckResponse {
+    HealthCheckResponse { status: status.into() }
+}
+
+#[tonic::async_trait]
+impl health_server::Health for Health {
+    async fn check(
+        &self,
+        message: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
+        let found = status(&self.app, &message.get_ref().service);
+        let found = found.ok_or_else(|| Status::not_found("there is no such service"))?;
+        Ok(Response::new(response(found)))
+    }
+
+    type WatchStream = ReceiverStream<Result<HealthCheckResponse, Status>>;
+
+    /// The status now, then each time it is another one. A service that there is not is watched, too,
+    /// as the protocol has it.
+    async fn watch(
+        &self,
+        message: Request<HealthCheckRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let (app, service) = (self.app.clone(), message.into_inner().service);
+        Ok(stream::answer(1, move |answers| async move {
+            let mut told = None;
+            while !answers.is_closed() {
+                let found = status(&app, &service).unwrap_or(ServingStatus::ServiceUnknown);
+                if told != Some(found) {
+                    told = Some(found);
+                    if answers.send(Ok(response(found))).await.is_err() {
+                        return;
+                    }
+                }
+                sleep(LOOK_EVERY).await;
+            }
+        }))
+    }
+}
