@@ -160,6 +160,7 @@ fn a_wrong_stream_fails_and_is_told_why() {
     ] {
         let (code, report, errors) = against(wrong, 3, &APPEND);
         assert_eq!(code, 1, "{wrong:?}: {errors}{report:#}");
+        assert!(report["runs"][0]["errors"]["timeout"].is_null(), "{wrong:?}: {report:#}");
         assert!(errors.contains(why), "{wrong:?}: {errors}");
         assert_eq!(report["good"], false, "{wrong:?}");
     }

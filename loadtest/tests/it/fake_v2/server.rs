@@ -56,6 +56,7 @@ fn serve(log: Shared, listed: bool) -> SocketAddr {
 }
 
 async fn connection(stream: TcpStream, log: Shared, listed: bool) {
+    stream.set_nodelay(true).unwrap();
     let mut start = [0; 3];
     let _ = stream.peek(&mut start).await;
     if &start == b"PRI" {
