@@ -19,6 +19,7 @@ pub mod reader;
 pub mod witness;
 pub mod recovery;
 pub mod fsck;
+pub mod trust;
 pub mod clock;
 pub mod web_client;
 pub mod limits;

@@ -7,6 +7,7 @@ mod fsck;
 mod keygen;
 mod open_files;
 mod serve;
+mod trust;
 mod witness;
 
 use std::path::PathBuf;
@@ -44,6 +45,10 @@ enum Command {
     Keygen(keygen::Args),
     /// Print the newest checkpoint of a log, ours or remote
     Checkpoint(checkpoint::Args),
+    /// Print the trusted root that verifiers of our logs need
+    TrustedRoot(trust::RootArgs),
+    /// Print the signing config that signers need to use our logs
+    SigningConfig(trust::ConfigArgs),
     /// Recompute everything that is stored and compare
     Fsck(fsck::Args),
     /// Print a completion script for a shell
@@ -89,6 +94,8 @@ pub fn run() -> ExitCode {
         Command::Witness(args) => witness::run(args),
         Command::Keygen(args) => keygen::run(args),
         Command::Checkpoint(args) => checkpoint::run(args),
+        Command::TrustedRoot(args) => trust::trusted_root(args),
+        Command::SigningConfig(args) => trust::signing_config(args),
         Command::Fsck(args) => fsck::run(args),
         Command::Completions(args) => completions::run::<Cli>(args),
     };

@@ -17,6 +17,7 @@ mod sites;
 mod status;
 mod stream;
 mod tiles;
+mod trust;
 mod witness;
 
 use std::net::SocketAddr;
@@ -103,6 +104,7 @@ enum Place {
     RekorV1(rekor_v1::Target),
     RekorV2(rekor_v2::Target),
     Tiles(tiles::Target),
+    Trust(trust::File),
 }
 
 impl Place {
@@ -110,6 +112,9 @@ impl Place {
         let path = parts.uri.path();
         if let Some(probe) = Probe::at(path) {
             return Self::Health(probe);
+        }
+        if let Some(file) = trust::File::at(path) {
+            return Self::Trust(file);
         }
         if let Some(target) = tiles::Target::find(path) {
             return Self::Tiles(target);
@@ -126,6 +131,7 @@ impl Place {
             Self::RekorV1(target) => target.template(),
             Self::RekorV2(target) => target.template(),
             Self::Tiles(target) => target.template(),
+            Self::Trust(file) => file.template(),
         }
     }
 }
@@ -178,6 +184,7 @@ impl Doors {
             Place::RekorV1(target) => {
                 rekor_v1::answer(&self.app, log(Api::V1), target, parts, body).await
             }
+            Place::Trust(file) => file.answer(site.map(Arc::as_ref), parts),
             Place::Tiles(target) => tiles::answer(site.map(Arc::as_ref), target, parts).await,
             Place::RekorV2(target) => {
                 rekor_v2::answer(&self.app, log(Api::V2), *target, body).await

@@ -62,6 +62,18 @@ impl Site {
         })
     }
 
+    /// The same for trust material, where the host has to be the one in the log's checkpoints: as it
+    /// was set, or that host at the port that the request says.
+    pub(crate) fn trusted_url(&self, hostname: &str, parts: &Parts) -> String {
+        if self.public_url.is_some() {
+            return self.base_url(parts);
+        }
+        let port = authority(parts).and_then(|authority| authority.rsplit_once(':'));
+        let port = port.and_then(|(_, port)| port.parse::<u16>().ok());
+        let port = port.map_or(String::new(), |port| format!(":{port}"));
+        format!("http://{hostname}{port}{}", self.path_prefix)
+    }
+
     /// Where clients reach it, without a slash at the end: as it was set, or as the request says.
     pub(crate) fn base_url(&self, parts: &Parts) -> String {
         let base = match &self.public_url {

@@ -189,6 +189,16 @@ pub fn public_key_der(text: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
+/// The DER of each certificate in a PEM text, in order.
+pub fn certificates_der(text: &str) -> Vec<Vec<u8>> {
+    const END: &str = "-----END CERTIFICATE-----";
+    let blocks = text.split_inclusive(END).filter_map(|block| {
+        let start = block.find("-----BEGIN CERTIFICATE-----")?;
+        pem::decode_vec(block[start..].as_bytes()).ok().map(|(_, der)| der)
+    });
+    blocks.collect()
+}
+
 fn pem_text(label: &'static str, der: &[u8]) -> String {
     // It fails for labels that are no PEM labels; both of ours are.
     pem::encode_string(label, LineEnding::LF, der).unwrap_or_default()

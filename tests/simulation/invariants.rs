@@ -281,7 +281,8 @@ async fn a_writer_that_panics_has_stopped() {
     assert!(sequencer.stopped().is_none());
     let proposal = Proposal::from_json(Proposals::new().next_json().as_bytes()).unwrap();
     let entry = admit(&proposal.into(), &Policy::default()).unwrap();
-    let refused = sequencer.add(entry, WhenFull::Refuse).await;
+    let queued = sequencer.add(entry, WhenFull::Refuse).await.unwrap();
+    let refused = sequencer.placed(queued).await;
     assert!(matches!(refused, Err(AddError::Stopped(_))), "{refused:?}");
     assert!(sequencer.stopped().is_some());
 }

@@ -62,6 +62,11 @@ impl FolderLog {
         self.record.api == ApiSetting::V1.as_str()
     }
 
+    /// Whether its leaves are bytes as they came, which no sigstore client knows.
+    pub(super) fn is_raw(&self) -> bool {
+        self.record.api == ApiSetting::Raw.as_str()
+    }
+
     /// The hint on its signature lines.
     pub(super) fn key_id(&self, verifier: &Verifier) -> KeyId {
         match self.is_v1() {
