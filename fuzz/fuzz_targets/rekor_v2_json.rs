@@ -1,5 +1,5 @@
-//! Any bytes are a request of Rekor v2 or not; what is one is JSON, and what follows its first value
-//! changes nothing.
+//! Any bytes are a request of Rekor v2 or not; what is one is JSON, and what follows its first
+//! value changes nothing.
 #![no_main]
 
 use cairn::admission::RequestV2;
@@ -12,7 +12,6 @@ fuzz_target!(|body: &[u8]| {
     match Deserializer::from_slice(body).into_iter::<Value>().next() {
         None => assert_eq!(request, RequestV2::None),
         Some(value) => {
-            // Deeper than serde_json reads, but not deeper than the message is.
             assert!(value.expect("it was read").is_object());
             let followed = [body, b" \xff}"].concat();
             assert_eq!(read_request(&followed), Ok(request));
