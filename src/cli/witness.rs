@@ -21,8 +21,9 @@ Examples:
   cairn witness --data-dir /var/lib/cairn-witness --policy /etc/cairn/logs.policy
 
 In an empty folder it makes a key, and prints the line with which logs name it in their policies. It
-cosigns a checkpoint only if that is consistent with the one before; what it cosigned last is on disk
-before it answers. Never run it on an old copy of its folder: it would cosign what it has contradicted.
+cosigns a checkpoint only if that is consistent with the one before; what it cosigned last is on
+disk before it answers. Never run it on an old copy of its folder: it would cosign what it has
+contradicted.
 SIGINT or SIGTERM ends it: requests that are running are answered first.";
 
 #[derive(clap::Args)]

@@ -50,6 +50,7 @@ impl Running {
             }
             announced.push(line);
         }
+        let _ended = process.wait();
         panic!("it did not start: {}", fs::read_to_string(folder.join("witness.log")).unwrap());
     }
 

@@ -121,7 +121,7 @@ fn a_signature_that_names_another_key_does_not_count() {
     parts(&mut request).0.signatures[0].keyid = "SHA256:another".into();
     assert_eq!(reason(&request), UNMATCHED);
     let key = crate::admission::pki::key::Key::from_spki(&signer.spki()).unwrap();
-    let fingerprint = crate::admission::pki::key::openssh_fingerprint(&key).unwrap();
+    let fingerprint = crate::admission::pki::openssh::openssh_fingerprint(&key).unwrap();
     parts(&mut request).0.signatures[0].keyid = fingerprint;
     admitted(&request);
 }

@@ -1,6 +1,6 @@
-//! The rules of a witness, one by one, against a log that is made here; and what it remembers.
+//! The rules of a witness, one by one, against a log that is made here. What it remembers:
+//! `folder`.
 
-use std::fs;
 use std::path::Path;
 
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -10,6 +10,15 @@ use tlog::{
 
 use super::*;
 use crate::publisher::signer::{FileSigner, KeyKind, Signer as _};
+
+macro_rules! assert_refused {
+    ($witness:expr, $request:expr, $kind:pat) => {
+        let refusal = refused(&$witness, &$request);
+        assert!(matches!(refusal, $kind), "{refusal:?}");
+    };
+}
+
+mod folder; // it uses the macro
 
 const NOW: i64 = 1_700_000_000;
 const ORIGIN: &str = "log.example";
@@ -104,13 +113,6 @@ fn cosigned(witness: &Witness, request: &AddCheckpoint) -> NoteSignature {
 
 fn refused(witness: &Witness, request: &AddCheckpoint) -> Refusal {
     witness.add_checkpoint(request.to_string().as_bytes()).unwrap_err()
-}
-
-macro_rules! assert_refused {
-    ($witness:expr, $request:expr, $kind:pat) => {
-        let refusal = refused(&$witness, &$request);
-        assert!(matches!(refusal, $kind), "{refusal:?}");
-    };
 }
 
 #[test]
@@ -222,6 +224,12 @@ fn a_log_may_have_several_keys_and_another_name() {
     let witness = open(folder.path(), &[old.known(), new.known()]);
     cosigned(&witness, &old.request(0, 1));
     cosigned(&witness, &new.request(1, 2));
+    // A line that names one of the keys is that key's, also beside a good one.
+    let mut note = new.note(new.head(3), &[]);
+    let forged = NoteSignature { key_id: old.known.key_id(), ..note.signatures[0].clone() };
+    note.signatures.push(forged);
+    let request = AddCheckpoint { note: note.to_string(), ..new.request(2, 3) };
+    assert_refused!(witness, request, Refusal::Unsigned(CheckpointError::Signature));
     let text = format!("{} {origin}", old.known);
     assert_eq!(text.parse(), Ok(old.known()));
     assert_eq!(new.known.to_string().parse(), Ok(KnownLog::named_by(new.known.clone())));
@@ -281,100 +289,6 @@ fn without_a_clock_nothing_is_cosigned() {
     let witness = Witness::open(state, cosigner, [log.known()], || 0).unwrap();
     assert_refused!(witness, log.request(0, 1), Refusal::Failed(_));
     assert_eq!(witness.logs(), [(ORIGIN, TreeSize(0))]);
-}
-
-#[test]
-fn a_witness_goes_on_where_it_was() {
-    let (folder, log, witness) = house();
-    cosigned(&witness, &log.request(0, 5));
-    let (shown, key) = (witness.checkpoint(&origin_hash(ORIGIN)), witness.key().clone());
-    drop(witness);
-    let witness = open(folder.path(), &[log.known()]);
-    assert_eq!((witness.checkpoint(&origin_hash(ORIGIN)), witness.key()), (shown, &key));
-    assert_refused!(witness, log.request(0, 9), Refusal::Stale { seen: TreeSize(5), .. });
-    assert_refused!(witness, log.forked_at(4).request(5, 9), Refusal::Inconsistent(_));
-    cosigned(&witness, &log.request(5, 9));
-}
-
-#[test]
-fn what_cannot_be_remembered_is_not_cosigned() {
-    let (folder, log, witness) = house();
-    cosigned(&witness, &log.request(0, 5));
-    let file = folder.path().join(format!("{}.checkpoint", origin_hash(ORIGIN)));
-    let kept = fs::read(&file).unwrap();
-    fs::create_dir(file.with_extension("next")).unwrap(); // where the next one would be written
-    assert_refused!(witness, log.request(5, 9), Refusal::Failed(_));
-    assert_eq!((fs::read(&file).unwrap(), witness.logs()), (kept, vec![(ORIGIN, TreeSize(5))]));
-    fs::remove_dir(file.with_extension("next")).unwrap();
-    cosigned(&witness, &log.request(5, 9));
-}
-
-#[test]
-fn damaged_memory_is_not_gone_on_from() {
-    let (folder, log, witness) = house();
-    cosigned(&witness, &log.request(0, 5));
-    drop(witness);
-    let file = folder.path().join(format!("{}.checkpoint", origin_hash(ORIGIN)));
-    let kept = fs::read_to_string(&file).unwrap();
-    let open = || {
-        let state = WitnessState::open(folder.path()).unwrap();
-        let (cosigner, _) = Cosigner::open_or_create(&state, None).unwrap();
-        Witness::open(state, cosigner, [log.known()], || NOW)
-    };
-    let unsigned = log.request(0, 5).note;
-    for damaged in ["", &kept[..kept.len() / 2], &kept.replace("\n5\n", "\n4\n"), &unsigned] {
-        fs::write(&file, damaged).unwrap();
-        assert!(matches!(open(), Err(StateError::Damaged { .. })), "{damaged:?}");
-    }
-    fs::write(&file, &kept).unwrap();
-    assert!(open().is_ok());
-}
-
-#[test]
-fn a_folder_is_for_one_process() {
-    let (folder, log, witness) = house();
-    assert!(matches!(WitnessState::open(folder.path()), Err(StateError::InUse(_))));
-    drop(witness);
-    open(folder.path(), &[log.known()]);
-}
-
-#[test]
-fn a_witness_keeps_its_name_and_key() {
-    let folder = tempfile::tempdir().unwrap();
-    let start = |name| {
-        let state = WitnessState::open(folder.path()).unwrap();
-        Cosigner::open_or_create(&state, name)
-            .map(|(cosigner, made)| (cosigner.key().clone(), made))
-    };
-    let (key, vkey) = (folder.path().join("witness.key"), folder.path().join("witness.vkey"));
-    assert!(matches!(start(None), Err(CosignerError::NoName)));
-    assert!(matches!(start(Some("a b")), Err(CosignerError::Name(VkeyError::Name(_)))));
-    assert!(!key.exists(), "no key of a name that cannot be");
-    let (made, new) = start(Some("w")).unwrap();
-    assert!(new && fs::read_to_string(&vkey).unwrap() == format!("{made}\n"));
-    assert_eq!(start(None).unwrap(), (made.clone(), false));
-    assert_eq!(start(Some("w")).unwrap(), (made.clone(), false));
-    assert!(matches!(start(Some("v")), Err(CosignerError::OtherName { .. })));
-
-    // A start that was cut off before the public key was there is finished.
-    fs::remove_file(&vkey).unwrap();
-    assert_eq!(start(Some("w")).unwrap(), (made, true));
-    // But not when something was cosigned already.
-    fs::write(folder.path().join("00.checkpoint"), "").unwrap();
-    let kept = fs::read(&vkey).unwrap();
-    fs::remove_file(&vkey).unwrap();
-    assert!(matches!(start(Some("w")), Err(CosignerError::Missing(_))));
-    fs::write(&vkey, kept).unwrap();
-
-    // A key of another kind, another key, no key.
-    for kind in [KeyKind::EcdsaP256, KeyKind::Ed25519] {
-        fs::remove_file(&key).unwrap();
-        FileSigner::generate(kind).unwrap().1.write_new(&key).unwrap();
-        assert!(matches!(start(None), Err(CosignerError::OtherKey(_))));
-    }
-    fs::remove_file(&key).unwrap();
-    assert!(matches!(start(Some("w")), Err(CosignerError::Missing(_))));
-    assert!(!key.exists(), "no key was made");
 }
 
 #[test]
