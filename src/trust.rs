@@ -69,8 +69,8 @@ pub enum TrustError {
     Time(i64),
 }
 
-/// A trusted root with these logs, put into `existing` if there is one: its other parts stay, and its
-/// entries for the same log IDs or timestamp authorities are replaced.
+/// A trusted root with these logs, put into `existing` if there is one: its other parts stay, and
+/// its entries for the same log IDs or timestamp authorities are replaced.
 ///
 /// # Errors
 /// As [`TrustError`] says.
@@ -93,8 +93,8 @@ pub fn trusted_root(
     Ok(root)
 }
 
-/// A signing config that names these logs (the active ones) and services, put into `existing` if there
-/// is one. The newest log of the highest API comes first.
+/// A signing config that names these logs (the active ones) and services, put into `existing` if
+/// there is one. The newest log of the highest API comes first.
 ///
 /// # Errors
 /// As [`TrustError`] says.

@@ -1,5 +1,5 @@
-//! What all runs of the program have seen of the log: indices that were given, and heads, which must
-//! all belong to one history.
+//! What all runs of the program have seen of the log: indices that were given, and heads, which
+//! must all belong to one history.
 
 use std::collections::HashMap;
 

@@ -1,19 +1,19 @@
-//! A load generator for transparency logs (Rekor v1, Rekor v2, cairn.log.v1, tiles), which checks the answers that
-//! it gets: a server that is fast and wrong fails. The rooms in the order in which a run walks
-//! through them:
+//! A load generator for transparency logs (Rekor v1, Rekor v2, cairn.log.v1, tiles), which checks
+//! the answers that it gets: a server that is fast and wrong fails. The rooms in the order in which
+//! a run walks through them:
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`plan`], [`server`] | log, loads, bounds: checked before anything starts |
 //! | [`run`](mod@run) | what a plan asks for, and why there may be no report |
-//! | [`rekor_v1`], [`rekor_v2`], [`append`], [`tiles`] | each API: the order of things, what is asked, whether it is true |
+//! | [`rekor_v1`], [`rekor_v2`], [`append`], [`tiles`] | each API: what is asked, and is it true |
 //! | [`entries`] | keys and signatures, made before the clock starts |
 //! | [`measure`](mod@measure) | one run with its clock |
 //! | [`pace`] | when each request is due |
 //! | [`drive`] | the timed path |
 //! | [`client`], [`grpc`] | one HTTP/1.1 connection; one HTTP/2 connection |
 //! | [`tally`] | what is noted while the clock runs |
-//! | [`fault`], [`log_key`], [`verify`] | what can be wrong, whose checkpoint it is, kept answers in full |
+//! | [`fault`], [`log_key`], [`verify`] | what can be wrong, and by which key |
 //! | [`history`] | indices and heads over all runs |
 //! | [`procfs`] | CPU time and memory of the server and of the generator |
 //! | [`report`], [`progress`], [`random`](mod@random) | what people and scripts see; choices |

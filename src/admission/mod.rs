@@ -181,8 +181,8 @@ impl AdmittedEntry {
 /// Judges what is proposed for insertion: decode and verify, policy, canonicalise.
 ///
 /// # Errors
-/// [`Rejection`]: of the proposal's own fault in Rekor's words and order, and of what belongs into a
-/// log of another API.
+/// [`Rejection`]: of the proposal's own fault in Rekor's words and order, and of what belongs into
+/// a log of another API.
 pub fn admit(proposed: &Proposed, policy: &Policy) -> Result<AdmittedEntry, Rejection> {
     if proposed.accepted_by() != policy.accepts {
         let (takes, found) = (policy.accepts, proposed.accepted_by());

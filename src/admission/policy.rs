@@ -272,4 +272,42 @@ mod tests {
         policy.enable_kinds(&["rekord"]).unwrap();
         assert_eq!(policy.enabled_kinds.into_iter().collect::<Vec<_>>(), ["rekord"]);
     }
+
+    #[test]
+    fn a_v2_log_has_no_pure_ed25519_and_measures_rsa_in_bytes() {
+        let mut policy = Policy::of(Accepts::RekorV2);
+        let names: Vec<_> =
+            policy.client_signing_algorithms.iter().map(ToString::to_string).collect();
+        let defaults = [
+            "ecdsa-sha2-256-nistp256",
+            "ecdsa-sha2-384-nistp384",
+            "ecdsa-sha2-512-nistp521",
+            "ed25519-ph",
+            "rsa-sign-pkcs1-2048-sha256",
+            "rsa-sign-pkcs1-3072-sha256",
+            "rsa-sign-pkcs1-4096-sha256",
+        ];
+        assert_eq!(names, defaults);
+        assert!(!policy.is_allowed(&Key::Ed25519([0; 32]), None));
+        for (bits, allowed) in [(2040, false), (2041, true), (2048, true), (2049, false)] {
+            assert_eq!(policy.is_allowed(&rsa(bits), SHA256), allowed, "{bits}");
+        }
+        policy.allow_algorithms(&defaults).unwrap();
+        let before = policy.clone();
+        for refused in [
+            "ed25519",
+            "rsa-sign-pss-2048-sha256",
+            "rsa-sign-pss-3072-sha256",
+            "rsa-sign-pss-4096-sha256",
+            "ecdsa-sha2-256-nistp384",
+            "ecdsa-sha2-256-nistp521",
+        ] {
+            let error = policy.allow_algorithms(&["ed25519-ph", refused]).unwrap_err();
+            let text = error.to_string();
+            let start = format!("algorithm {refused} is not in the allowed set");
+            assert!(text.starts_with(&start), "{text}");
+        }
+        assert!(matches!(policy.allow_algorithms(&["md5"]), Err(PolicyError::UnknownAlgorithm(_))));
+        assert_eq!(policy, before);
+    }
 }

@@ -20,9 +20,9 @@ Examples:
   cairn witness --log 'rekor.example.com+5e6f7a8b+AjBZ... rekor.example.com - 1193050959916656506'
   cairn witness --data-dir /var/lib/cairn-witness --policy /etc/cairn/logs.policy
 
-In an empty folder it makes a key, and prints the line with which logs name it in their policies. It
-cosigns a checkpoint only if that is consistent with the one before; what it cosigned last is on disk
-before it answers. Never run it on an old copy of its folder: it would cosign what it has contradicted.
+In an empty folder it makes a key, and prints the line with which logs name it in their policies.
+It cosigns a checkpoint only if that is consistent with the one before; what it cosigned last is on
+disk before it answers. Never run it on an old copy of its folder: it could cosign a fork.
 SIGINT or SIGTERM ends it: requests that are running are answered first.";
 
 #[derive(clap::Args)]

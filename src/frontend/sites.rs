@@ -51,8 +51,8 @@ impl Site {
         self.log(Api::V2).or_else(only)
     }
 
-    /// The tree with this log ID (64 hexadecimal digits in lower case), or the active one of the log
-    /// with this name.
+    /// The tree with this log ID (64 hexadecimal digits in lower case), or the active one of the
+    /// log with this name.
     pub(crate) fn shard(&self, id: &str) -> Option<(&Arc<Log>, &Shard)> {
         let mut shards =
             self.logs.iter().flat_map(|log| log.shards().iter().map(move |shard| (log, shard)));
@@ -62,8 +62,8 @@ impl Site {
         })
     }
 
-    /// The same for trust material, where the host has to be the one in the log's checkpoints: as it
-    /// was set, or that host at the port that the request says.
+    /// The same for trust material, where the host has to be the one in the log's checkpoints: as
+    /// it was set, or that host at the port that the request says.
     pub(crate) fn trusted_url(&self, hostname: &str, parts: &Parts) -> String {
         if self.public_url.is_some() {
             return self.base_url(parts);

@@ -79,6 +79,8 @@ pub(crate) const CREATE_FAILED: &str = "unexpected result from transparency log"
 const SIGN_FAILED: &str = "error signing";
 const CANONICALIZE_FAILED: &str = "error generating canonicalized entry";
 
+const NO_QUORUM: &str = "the log's witnesses do not answer; retry later";
+
 /// Seconds after which a client that came at a busy time should try again.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
@@ -154,10 +156,7 @@ impl Problem {
                 S::SERVICE_UNAVAILABLE,
                 "too many entries are waiting to be logged; retry later".into(),
             ),
-            Self::NoQuorum => {
-                let text = "the log's witnesses do not answer; retry later";
-                (S::SERVICE_UNAVAILABLE, text.into())
-            }
+            Self::NoQuorum => (S::SERVICE_UNAVAILABLE, NO_QUORUM.into()),
             Self::OverQuota(over) => (S::TOO_MANY_REQUESTS, over.to_string().into()),
             Self::Frozen => {
                 (S::METHOD_NOT_ALLOWED, "the log is frozen; entries go to another one".into())

@@ -1,4 +1,5 @@
-//! `GET /trusted_root.json` and `GET /signing_config.json`: the trust material of a site's own logs.
+//! `GET /trusted_root.json` and `GET /signing_config.json`: the trust material of a site's own
+//! logs.
 
 use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, HeaderValue};
 use hyper::http::request::Parts;

@@ -194,7 +194,7 @@ pub fn certificates_der(text: &str) -> Vec<Vec<u8>> {
     const END: &str = "-----END CERTIFICATE-----";
     let blocks = text.split_inclusive(END).filter_map(|block| {
         let start = block.find("-----BEGIN CERTIFICATE-----")?;
-        pem::decode_vec(block[start..].as_bytes()).ok().map(|(_, der)| der)
+        pem::decode_vec(&block.as_bytes()[start..]).ok().map(|(_, der)| der)
     });
     blocks.collect()
 }

@@ -1,7 +1,7 @@
 //! The witness: it cosigns a checkpoint when that is consistent with the one that it cosigned last
 //! of the same log, and remembers it before it answers (C2SP tlog-witness, tlog-cosignature).
 //!
-//! Its rules are here, what it remembers in `state`, its key in `cosigner`. HTTP is in the frontend.
+//! Its rules are here, what it remembers in `state`, its key in `cosigner`. HTTP: the frontend.
 
 mod cosigner;
 mod state;
@@ -142,7 +142,7 @@ impl Witness {
         logs
     }
 
-    /// The cosigned checkpoint of the log whose origin has this hash; `None` when there is none yet.
+    /// The cosigned checkpoint of the log whose origin has this hash; `None` before the first one.
     pub fn checkpoint(&self, origin_hash: &str) -> Option<Arc<str>> {
         self.logs.get(origin_hash)?.last().note.clone()
     }
@@ -172,7 +172,7 @@ impl Witness {
             return Err(Refusal::Stale { seen: last.head.size, old });
         }
         if let Err(error) = request.proof(head.size).verify(&last.head.root, &head.root) {
-            // Signed by the log: if its proof is not just wrong, this shows that the log has forked.
+            // Signed by the log: unless its proof is just wrong, this shows that it has forked.
             tracing::error!(origin, %error, note = request.note, "a checkpoint is inconsistent");
             return Err(Refusal::Inconsistent(error));
         }

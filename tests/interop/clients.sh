@@ -10,10 +10,21 @@ CLIENTS=(
     "rekor-cli v1.5.4 github.com/sigstore/rekor/cmd/rekor-cli"
     "crane v0.22.1 github.com/google/go-containerregistry/cmd/crane"
     "registry v0.22.1 github.com/google/go-containerregistry/cmd/registry"
+    "grpcurl v1.9.4 github.com/fullstorydev/grpcurl/cmd/grpcurl"
+    "timestamp-server v2.1.3 github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server"
+    "fsck v1.0.4 github.com/transparency-dev/tessera/cmd/fsck"
 )
 
 # client_path COMMAND VERSION: where that client is, or would be, installed.
 client_path() {
     local cache=${CAIRN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cairn}
     echo "$cache/clients/$1-$2/$1"
+}
+
+# The verifier of sigstore-js; tests/interop/js/package-lock.json pins all of it.
+SIGSTORE_JS=3.1.1
+
+js_path() {
+    local cache=${CAIRN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cairn}
+    echo "$cache/clients/sigstore-js-$SIGSTORE_JS"
 }

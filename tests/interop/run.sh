@@ -16,6 +16,8 @@ source "$here/cosign.sh"
 source "$here/cosign-identity.sh"
 # shellcheck source=tests/interop/rekor-cli.sh
 source "$here/rekor-cli.sh"
+# shellcheck source=tests/interop/rekor-v2.sh
+source "$here/rekor-v2.sh"
 
 die() {
     echo "interop: $*" >&2
@@ -38,6 +40,10 @@ find_tools() {
     REKOR_CLI=$(client_path rekor-cli v1.5.4)
     CRANE=$(client_path crane v0.22.1)
     REGISTRY_SERVER=$(client_path registry v0.22.1)
+    GRPCURL=$(client_path grpcurl v1.9.4)
+    TSA_SERVER=$(client_path timestamp-server v2.1.3)
+    TESSERA_FSCK=$(client_path fsck v1.0.4)
+    NODE_MODULES=$(js_path)/node_modules
 }
 
 # The clients see nothing of the user's settings and reach nothing but loopback:
@@ -139,6 +145,7 @@ main() {
     without_the_log
     start_cairn
     after_a_restart
+    rekor_v2
     stop_and_check
     passes "cairn: fsck finds the log whole" '' "$CAIRN" fsck --data-dir data
     server_log_is_clean

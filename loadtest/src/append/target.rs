@@ -20,7 +20,8 @@ pub struct Items {
 }
 
 impl Items {
-    /// Leaves of so many bytes, within [`LEAF_BYTES`](crate::plan::LEAF_BYTES), that start with this random prefix.
+    /// Leaves of so many bytes, within [`LEAF_BYTES`](crate::plan::LEAF_BYTES), that start with
+    /// this random prefix.
     pub const fn new(prefix: [u8; PREFIX_BYTES], bytes: usize) -> Self {
         Self { prefix, bytes }
     }

@@ -5,6 +5,7 @@
 
 pub(crate) mod der;
 pub(crate) mod key;
+pub(crate) mod openssh;
 pub(crate) mod pem;
 pub(crate) mod subjects;
 pub(crate) mod x509;

@@ -7,7 +7,8 @@ use aws_lc_rs::digest::Digest;
 
 use super::super::index_keys::sha256_hex;
 use super::super::kinds::{Canonical, statement};
-use super::super::pki::key::{HashAlgorithm, Key, openssh_fingerprint};
+use super::super::pki::key::{HashAlgorithm, Key};
+use super::super::pki::openssh::openssh_fingerprint;
 use super::super::policy::Policy;
 use super::{EnvelopeV2, Verifier, VerifierV2, body};
 

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::signer::*;
 use crate::admission::base64::encode;
 use crate::admission::index_keys::sha256_hex;
-use crate::admission::pki::key::{Key, openssh_fingerprint};
+use crate::admission::pki::key::Key;
+use crate::admission::pki::openssh::openssh_fingerprint;
 use crate::admission::{Policy, leaf_hash_of};
 
 fn v001(envelope: &str, key: &Signer) -> Value {

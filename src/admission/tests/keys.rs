@@ -8,7 +8,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::signer::*;
 use crate::admission::index_keys::sha256_hex;
-use crate::admission::pki::key::{Key, openssh_fingerprint};
+use crate::admission::pki::key::Key;
+use crate::admission::pki::openssh::openssh_fingerprint;
 use crate::admission::pki::x509::PublicKey;
 use crate::admission::pki::{der, pem};
 use crate::admission::{SearchKeyError, public_key_index_keys};

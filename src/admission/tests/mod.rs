@@ -7,5 +7,6 @@ mod hashedrekord;
 mod intoto;
 mod keys;
 mod properties;
+mod rekor_v2;
 mod rekord;
 mod signer;

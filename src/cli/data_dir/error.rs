@@ -69,14 +69,12 @@ pub(in super::super) enum DataDirError {
     },
     /// The key is not the one that the log was made with.
     #[error(
-        "the key in {key} is not the key of the log {log} in {path} (SHA-256 {expected}, that of \
+        "the key in {key} is not the key of the log {log} (SHA-256 {expected}, that of \
          the key is {found}): name the right key with --key-file"
     )]
     OtherKey {
         /// The log.
         log: String,
-        /// The folder.
-        path: PathBuf,
         /// The key file.
         key: PathBuf,
         /// The log's ID, hexadecimal.
@@ -86,14 +84,12 @@ pub(in super::super) enum DataDirError {
     },
     /// A setting contradicts what the log was made with.
     #[error(
-        "log {log} in {path} was made with {what} {bound:?}, now it is {asked:?}: start with \
+        "log {log} was made with {what} {bound:?}, now it is {asked:?}: start with \
          --{flag} {bound}, or without --{flag}; for another log use an empty folder"
     )]
     Bound {
         /// The log.
         log: String,
-        /// The folder.
-        path: PathBuf,
         /// What differs.
         what: &'static str,
         /// Its flag.

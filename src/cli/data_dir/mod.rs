@@ -113,7 +113,7 @@ pub(super) async fn open_or_create(
         Some(_) if path.join(STORE).is_dir() => false,
         Some(found) => return Err(DataDirError::NotALog { path, found, missing: STORE }),
     };
-    let founding: Vec<_> = logs.iter().map(|log| Founding::check(log)).collect::<Result<_, _>>()?;
+    let founding: Vec<_> = logs.iter().map(Founding::check).collect::<Result<_, _>>()?;
     if created {
         write_synced(&path.join(CREATING), b"").map_err(io)?;
     }
@@ -254,8 +254,8 @@ impl<'a> Founding<'a> {
         let log = FolderLog { store: store.log(record.tree_id).await?, record };
         let name = &self.log.name;
         let bound = |what, flag, bound: &str, asked: String| {
-            let (log, path, bound) = (name.clone(), path.into(), bound.into());
-            Err(DataDirError::Bound { log, path, what, flag, bound, asked })
+            let (log, bound) = (name.clone(), bound.into());
+            Err(DataDirError::Bound { log, what, flag, bound, asked })
         };
         if let Some(asked) = self.hostname.filter(|asked| *asked != log.hostname()) {
             return bound("host name", "hostname", log.hostname(), asked.into());
@@ -276,7 +276,6 @@ impl<'a> Founding<'a> {
             let id = |spki| hex::encode(tlog::hash::sha256(spki));
             return Err(DataDirError::OtherKey {
                 log: name.clone(),
-                path: path.into(),
                 key,
                 expected: id(&log.record.public_key),
                 found: id(signer.public_key()),

@@ -1,5 +1,5 @@
-//! `grpc.health.v1.Health`, telling the truth for each service: the one of Rekor v2 serves while the
-//! v2 logs write and publish, the log's own and the server as a whole while all logs do.
+//! `grpc.health.v1.Health`, telling the truth for each service: the one of Rekor v2 serves while
+//! the v2 logs write and publish, the log's own and the server as a whole while all logs do.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,8 +62,8 @@ impl health_server::Health for Health {
 
     type WatchStream = ReceiverStream<Result<HealthCheckResponse, Status>>;
 
-    /// The status now, then each time it is another one. A service that there is not is watched, too,
-    /// as the protocol has it.
+    /// The status now, then each time it is another one. A service that there is not is watched,
+    /// too, as the protocol has it.
     async fn watch(
         &self,
         message: Request<HealthCheckRequest>,

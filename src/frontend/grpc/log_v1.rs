@@ -281,8 +281,8 @@ impl log_server::Log for Log {
     }
 }
 
-/// Waits until more than `size` entries are published. False when that will not be, which the client
-/// is told, or when it has left.
+/// Waits until more than `size` entries are published. False when that will not be, which the
+/// client is told, or when it has left.
 async fn grown<T>(
     shard: &Shard,
     size: u64,

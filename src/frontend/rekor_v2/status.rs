@@ -210,3 +210,135 @@ impl From<Problem> for Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+    use hyper::header::CONTENT_TYPE;
+    use storage::TreeId;
+
+    use super::super::protojson::read_request;
+    use super::*;
+    use crate::shards::EntryId;
+
+    /// Status, body, type, and what the log says.
+    async fn answered(refusal: impl Into<Refusal>) -> (u16, String, String, String) {
+        let (parts, body) = refusal.into().into_reply().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let kind = parts.headers[CONTENT_TYPE].to_str().unwrap().to_owned();
+        let detail = parts.extensions.get::<Detail>().unwrap().0.clone();
+        (parts.status.as_u16(), String::from_utf8(body.to_vec()).unwrap(), kind, detail)
+    }
+
+    fn of_creation() -> Vec<(CreateEntryError, u16, u8, &'static str, &'static str)> {
+        let id = EntryId {
+            tree_id: TreeId::new(1).unwrap(),
+            leaf_hash: tlog::LeafHash::from_bytes([1; 32]),
+        };
+        let masked = Rejection::Masked { shown: "invalid x request", detail: "why".into() };
+        vec![
+            (Rejection::Input("bad".into()).into(), 400, 3, "bad", "bad"),
+            (masked.into(), 400, 3, "invalid x request", "why"),
+            (Rejection::Internal("bug".into()).into(), 500, 2, "failed to integrate entry", "bug"),
+            (
+                CreateEntryError::Duplicate { id, index: LogIndex(7) },
+                409,
+                6,
+                "an equivalent entry already exists in the transparency log with index 7",
+                "",
+            ),
+            (
+                CreateEntryError::Pushback,
+                503,
+                14,
+                "reached max pushback; retry",
+                "reached max pushback; retry",
+            ),
+            (
+                OverQuota::Full { entries_max: 9 }.into(),
+                429,
+                8,
+                "the log holds 9 entries, which is all that its quota allows",
+                "the log holds 9 entries, which is all that its quota allows",
+            ),
+            (
+                CreateEntryError::NoQuorum,
+                503,
+                14,
+                "the log's witnesses do not answer; retry later",
+                "the log's witnesses do not answer; retry later",
+            ),
+            (
+                CreateEntryError::TimedOut,
+                504,
+                4,
+                "the entry was not published in time; sending it again is safe",
+                "the entry was not published in time; sending it again is safe",
+            ),
+            (
+                CreateEntryError::Stopped("disk full".into()),
+                500,
+                2,
+                "failed to integrate entry",
+                "disk full",
+            ),
+        ]
+    }
+
+    #[tokio::test]
+    async fn creations_that_fail() {
+        for (error, status, code, message, logged) in of_creation() {
+            let body = format!(r#"{{"code":{code},"message":"{message}","details":[]}}"#);
+            let expected = (status, body, "application/json".into(), logged.into());
+            assert_eq!(answered(error).await, expected);
+        }
+        // Neither JSON nor the status of its code.
+        let frozen = answered(CreateEntryError::Frozen).await;
+        let text = "This log has been frozen, please switch to the latest log.\n";
+        let expected = (405, text.into(), "text/plain; charset=utf-8".into(), "log frozen".into());
+        assert_eq!(frozen, expected);
+        assert_eq!(Refusal::Frozen.public().0, Code::Unimplemented);
+    }
+
+    #[tokio::test]
+    async fn bodies_that_cannot_be_read() {
+        for (problem, status, message) in [
+            (Problem::BodyTooLarge(5), 400, "http: request body too large"),
+            (Problem::BodyTooSlow, 400, "the request body came too slowly"),
+            (Problem::BodyBroken("gone".into()), 400, "unexpected EOF"),
+            (Problem::Busy, 503, "too many request bodies are being received; retry later"),
+            (Problem::Panicked, 500, "failed to integrate entry"),
+        ] {
+            let (found, body, _, _) = answered(problem).await;
+            let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+            assert_eq!((found, body["message"].as_str()), (status, Some(message)));
+        }
+        let malformed = read_request(b"{\"\\\"\n\":1").unwrap_err();
+        let (status, body, _, detail) = answered(malformed.clone()).await;
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, body["code"].as_u64()), (400, Some(3)));
+        assert_eq!(body["message"], malformed.to_string());
+        assert_eq!(detail, malformed.to_string());
+    }
+
+    #[test]
+    fn headers_that_tell_what_to_do() {
+        let rate = OverQuota::Rate { retry_after_seconds: 3 };
+        for (refusal, header) in [
+            (Refusal::Duplicate(LogIndex(7)), Some(("x-log-index", "7"))),
+            (Refusal::OverQuota(rate), Some(("retry-after", "3"))),
+            (Refusal::OverQuota(OverQuota::Full { entries_max: 1 }), None),
+            (Refusal::Pushback, Some(("retry-after", "1"))),
+            (Refusal::NoQuorum, Some(("retry-after", "1"))),
+            (Refusal::NotInTime, Some(("retry-after", "1"))),
+            (Refusal::Busy, Some(("retry-after", "1"))),
+            (Refusal::BodyTooLarge, Some(("connection", "close"))),
+            (Refusal::NotFound, None),
+        ] {
+            let found = refusal.header();
+            let found =
+                found.as_ref().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
+            assert_eq!(found, header, "{refusal:?}");
+        }
+    }
+}

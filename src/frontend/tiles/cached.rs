@@ -1,5 +1,5 @@
-//! What caches are told: how long an answer holds, by which tag it is known, and when not to send it
-//! again (RFC 9110 §13).
+//! What caches are told: how long an answer holds, by which tag it is known, and when not to send
+//! it again (RFC 9110 §13).
 
 use std::time::{Duration, SystemTime};
 
@@ -57,10 +57,9 @@ pub(super) fn unless_known(parts: &Parts, tag: &Tag, answer: impl FnOnce() -> Re
     if let Ok(etag) = HeaderValue::try_from(&tag.etag) {
         headers.insert(ETAG, etag);
     }
-    if let Some(modified) = tag.modified {
-        if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(modified)) {
-            headers.insert(LAST_MODIFIED, date);
-        }
+    let date = tag.modified.map(httpdate::fmt_http_date).map(HeaderValue::try_from);
+    if let Some(Ok(date)) = date {
+        headers.insert(LAST_MODIFIED, date);
     }
     reply
 }

@@ -1,7 +1,7 @@
 //! Every log as C2SP tlog-tiles: `checkpoint`, `tile/<L>/<N>`, `tile/entries/<N>`.
 //!
-//! The v2 log has them at the root and under `/api/v2`, each tree under `/logs/<log ID>`. What a path
-//! leads to never changes, but for the checkpoint.
+//! The v2 log has them at the root and under `/api/v2`, each tree under `/logs/<log ID>`. What a
+//! path leads to never changes, but for the checkpoint.
 
 mod cached;
 mod list;

@@ -1,8 +1,8 @@
 //! Witnesses: every checkpoint is shown to all of them, and published with their cosignatures
 //! (C2SP tlog-witness, tlog-cosignature, tlog-policy).
 //!
-//! A witness that does not answer costs no more than a round's time, and one that is still busy with
-//! an older checkpoint is left alone. Only cosignatures that verify are attached.
+//! A witness that does not answer costs no more than a round's time, and one that is still busy
+//! with an older checkpoint is left alone. Only cosignatures that verify are attached.
 
 mod http;
 

@@ -90,7 +90,8 @@ impl Spelling {
                                      "verifier": verifier}))
                 });
                 let name = self.name("hashedRekordRequestV002", "hashed_rekord_request_v002");
-                json!({name: self.tidy(json!({"digest": self.bytes(digest), "signature": signature}))})
+                let request = json!({"digest": self.bytes(digest), "signature": signature});
+                json!({name: self.tidy(request)})
             }
             RequestV2::Dsse { envelope, verifiers } => {
                 let envelope = envelope.as_ref().map(|envelope| {

@@ -1,34 +1,43 @@
-//! The rules of a witness, one by one, against a log that is made here; and what it remembers.
+//! The rules of a witness, one by one, against a log that is made here. What it remembers is in
+//! `folder`.
 
-use std::fs;
 use std::path::Path;
 
-use ed25519_dalek::{Signer as _, SigningKey};
-use tlog::{
-    ConsistencyPlan, LeafHash, NodeHash, RightEdge, RootHash, Verifier, hash_leaf, v1_origin,
-};
+use tlog::{ConsistencyPlan, LeafHash, NodeHash, RightEdge, RootHash, hash_leaf, v1_origin};
 
 use super::*;
 use crate::publisher::signer::{FileSigner, KeyKind, Signer as _};
+
+macro_rules! assert_refused {
+    ($witness:expr, $request:expr, $kind:pat) => {
+        let refusal = refused(&$witness, &$request);
+        assert!(matches!(refusal, $kind), "{refusal:?}");
+    };
+}
+
+mod folder; // it uses the macro
 
 const NOW: i64 = 1_700_000_000;
 const ORIGIN: &str = "log.example";
 
 /// A log of up to 256 leaves.
 struct TestLog {
-    key: SigningKey,
+    signer: Arc<FileSigner>,
     origin: String,
     known: VerifierKey,
     leaves: Vec<LeafHash>,
 }
 
 impl TestLog {
-    fn new(origin: &str, name: &str, seed: u8) -> Self {
-        let key = SigningKey::from_bytes(&[seed; 32]);
-        let verifier = Verifier::from_ed25519(key.verifying_key().as_bytes()).unwrap();
-        let known = VerifierKey::for_log(name, verifier.spki()).unwrap();
+    fn new(origin: &str, name: &str) -> Self {
+        Self::with(KeyKind::Ed25519, origin, name)
+    }
+
+    fn with(kind: KeyKind, origin: &str, name: &str) -> Self {
+        let (signer, _) = FileSigner::generate(kind).unwrap();
+        let known = VerifierKey::for_log(name, signer.public_key()).unwrap();
         let leaves = (0..256_u16).map(|n| hash_leaf(&n.to_be_bytes())).collect();
-        Self { key, origin: origin.into(), known, leaves }
+        Self { signer: Arc::new(signer), origin: origin.into(), known, leaves }
     }
 
     /// The same log with other leaves from an index on.
@@ -37,7 +46,7 @@ impl TestLog {
             |(n, leaf): (usize, &LeafHash)| if n < index { *leaf } else { hash_leaf(b"fork") };
         let leaves = self.leaves.iter().enumerate().map(fork).collect();
         Self {
-            key: self.key.clone(),
+            signer: self.signer.clone(),
             origin: self.origin.clone(),
             known: self.known.clone(),
             leaves,
@@ -66,7 +75,7 @@ impl TestLog {
     fn note(&self, head: TreeHead, extensions: &[&str]) -> Note {
         let extensions = extensions.iter().map(|&line| line.to_owned()).collect();
         let text = Checkpoint { origin: self.origin.clone(), head, extensions }.text();
-        let signature = self.key.sign(text.as_bytes()).to_bytes().to_vec();
+        let signature = self.signer.sign(text.as_bytes()).unwrap();
         let (name, key_id) = (self.known.name().to_owned(), self.known.key_id());
         Note { text, signatures: vec![NoteSignature { name, key_id, signature }] }
     }
@@ -85,7 +94,7 @@ fn open(folder: &Path, known: &[KnownLog]) -> Witness {
 }
 
 fn house() -> (tempfile::TempDir, TestLog, Witness) {
-    let (folder, log) = (tempfile::tempdir().unwrap(), TestLog::new(ORIGIN, ORIGIN, 1));
+    let (folder, log) = (tempfile::tempdir().unwrap(), TestLog::new(ORIGIN, ORIGIN));
     let witness = open(folder.path(), &[log.known()]);
     (folder, log, witness)
 }
@@ -104,13 +113,6 @@ fn cosigned(witness: &Witness, request: &AddCheckpoint) -> NoteSignature {
 
 fn refused(witness: &Witness, request: &AddCheckpoint) -> Refusal {
     witness.add_checkpoint(request.to_string().as_bytes()).unwrap_err()
-}
-
-macro_rules! assert_refused {
-    ($witness:expr, $request:expr, $kind:pat) => {
-        let refusal = refused(&$witness, &$request);
-        assert!(matches!(refusal, $kind), "{refusal:?}");
-    };
 }
 
 #[test]
@@ -187,13 +189,13 @@ fn the_empty_tree_has_one_root() {
 #[test]
 fn only_the_logs_own_signature_counts() {
     let (_folder, log, witness) = house();
-    let other = TestLog::new(ORIGIN, ORIGIN, 2);
+    let other = TestLog::new(ORIGIN, ORIGIN);
     assert_refused!(
         witness,
         other.request(0, 1),
         Refusal::Unsigned(CheckpointError::NoSignature(_))
     );
-    let stranger = TestLog::new("other.example", "other.example", 1);
+    let stranger = TestLog::new("other.example", "other.example");
     assert_refused!(witness, stranger.request(0, 1), Refusal::UnknownLog(_));
 
     let note = log.note(log.head(1), &[]);
@@ -218,10 +220,16 @@ fn a_log_may_have_several_keys_and_another_name() {
     let folder = tempfile::tempdir().unwrap();
     let origin = v1_origin("rekor.example", 4711);
     let (old, new) =
-        (TestLog::new(&origin, "rekor.example", 1), TestLog::new(&origin, "rekor.example", 2));
+        (TestLog::new(&origin, "rekor.example"), TestLog::new(&origin, "rekor.example"));
     let witness = open(folder.path(), &[old.known(), new.known()]);
     cosigned(&witness, &old.request(0, 1));
     cosigned(&witness, &new.request(1, 2));
+    // A line that names one of the keys is that key's, also beside a good one.
+    let mut note = new.note(new.head(3), &[]);
+    let forged = NoteSignature { key_id: old.known.key_id(), ..note.signatures[0].clone() };
+    note.signatures.push(forged);
+    let request = AddCheckpoint { note: note.to_string(), ..new.request(2, 3) };
+    assert_refused!(witness, request, Refusal::Unsigned(CheckpointError::Signature));
     let text = format!("{} {origin}", old.known);
     assert_eq!(text.parse(), Ok(old.known()));
     assert_eq!(new.known.to_string().parse(), Ok(KnownLog::named_by(new.known.clone())));
@@ -232,16 +240,10 @@ fn a_log_may_have_several_keys_and_another_name() {
 #[test]
 fn an_ecdsa_log_is_cosigned() {
     let folder = tempfile::tempdir().unwrap();
-    let (signer, _) = FileSigner::generate(KeyKind::EcdsaP256).unwrap();
-    let key = VerifierKey::for_log("rekor.example", signer.public_key()).unwrap();
-    let origin = v1_origin("rekor.example", 7);
-    let witness = open(folder.path(), &[KnownLog { origin: origin.clone(), key: key.clone() }]);
-    let head = TestLog::new("", "x", 1).head(3);
-    let text = Checkpoint { origin, head, extensions: Vec::new() }.text();
-    let signature = signer.sign(text.as_bytes()).unwrap();
-    let line = NoteSignature { name: "rekor.example".into(), key_id: key.key_id(), signature };
-    let note = Note { text, signatures: vec![line] }.to_string();
-    cosigned(&witness, &AddCheckpoint { old: TreeSize(0), hashes: Vec::new(), note });
+    let log = TestLog::with(KeyKind::EcdsaP256, &v1_origin("rekor.example", 7), "rekor.example");
+    let witness = open(folder.path(), &[log.known()]);
+    cosigned(&witness, &log.request(0, 3));
+    cosigned(&witness, &log.request(3, 8));
 }
 
 #[test]
@@ -275,106 +277,12 @@ fn malformed_requests_are_told_apart() {
 
 #[test]
 fn without_a_clock_nothing_is_cosigned() {
-    let (folder, log) = (tempfile::tempdir().unwrap(), TestLog::new(ORIGIN, ORIGIN, 1));
+    let (folder, log) = (tempfile::tempdir().unwrap(), TestLog::new(ORIGIN, ORIGIN));
     let state = WitnessState::open(folder.path()).unwrap();
     let (cosigner, _) = Cosigner::open_or_create(&state, Some("w")).unwrap();
     let witness = Witness::open(state, cosigner, [log.known()], || 0).unwrap();
     assert_refused!(witness, log.request(0, 1), Refusal::Failed(_));
     assert_eq!(witness.logs(), [(ORIGIN, TreeSize(0))]);
-}
-
-#[test]
-fn a_witness_goes_on_where_it_was() {
-    let (folder, log, witness) = house();
-    cosigned(&witness, &log.request(0, 5));
-    let (shown, key) = (witness.checkpoint(&origin_hash(ORIGIN)), witness.key().clone());
-    drop(witness);
-    let witness = open(folder.path(), &[log.known()]);
-    assert_eq!((witness.checkpoint(&origin_hash(ORIGIN)), witness.key()), (shown, &key));
-    assert_refused!(witness, log.request(0, 9), Refusal::Stale { seen: TreeSize(5), .. });
-    assert_refused!(witness, log.forked_at(4).request(5, 9), Refusal::Inconsistent(_));
-    cosigned(&witness, &log.request(5, 9));
-}
-
-#[test]
-fn what_cannot_be_remembered_is_not_cosigned() {
-    let (folder, log, witness) = house();
-    cosigned(&witness, &log.request(0, 5));
-    let file = folder.path().join(format!("{}.checkpoint", origin_hash(ORIGIN)));
-    let kept = fs::read(&file).unwrap();
-    fs::create_dir(file.with_extension("next")).unwrap(); // where the next one would be written
-    assert_refused!(witness, log.request(5, 9), Refusal::Failed(_));
-    assert_eq!((fs::read(&file).unwrap(), witness.logs()), (kept, vec![(ORIGIN, TreeSize(5))]));
-    fs::remove_dir(file.with_extension("next")).unwrap();
-    cosigned(&witness, &log.request(5, 9));
-}
-
-#[test]
-fn damaged_memory_is_not_gone_on_from() {
-    let (folder, log, witness) = house();
-    cosigned(&witness, &log.request(0, 5));
-    drop(witness);
-    let file = folder.path().join(format!("{}.checkpoint", origin_hash(ORIGIN)));
-    let kept = fs::read_to_string(&file).unwrap();
-    let open = || {
-        let state = WitnessState::open(folder.path()).unwrap();
-        let (cosigner, _) = Cosigner::open_or_create(&state, None).unwrap();
-        Witness::open(state, cosigner, [log.known()], || NOW)
-    };
-    let unsigned = log.request(0, 5).note;
-    for damaged in ["", &kept[..kept.len() / 2], &kept.replace("\n5\n", "\n4\n"), &unsigned] {
-        fs::write(&file, damaged).unwrap();
-        assert!(matches!(open(), Err(StateError::Damaged { .. })), "{damaged:?}");
-    }
-    fs::write(&file, &kept).unwrap();
-    assert!(open().is_ok());
-}
-
-#[test]
-fn a_folder_is_for_one_process() {
-    let (folder, log, witness) = house();
-    assert!(matches!(WitnessState::open(folder.path()), Err(StateError::InUse(_))));
-    drop(witness);
-    open(folder.path(), &[log.known()]);
-}
-
-#[test]
-fn a_witness_keeps_its_name_and_key() {
-    let folder = tempfile::tempdir().unwrap();
-    let start = |name| {
-        let state = WitnessState::open(folder.path()).unwrap();
-        Cosigner::open_or_create(&state, name)
-            .map(|(cosigner, made)| (cosigner.key().clone(), made))
-    };
-    let (key, vkey) = (folder.path().join("witness.key"), folder.path().join("witness.vkey"));
-    assert!(matches!(start(None), Err(CosignerError::NoName)));
-    assert!(matches!(start(Some("a b")), Err(CosignerError::Name(VkeyError::Name(_)))));
-    assert!(!key.exists(), "no key of a name that cannot be");
-    let (made, new) = start(Some("w")).unwrap();
-    assert!(new && fs::read_to_string(&vkey).unwrap() == format!("{made}\n"));
-    assert_eq!(start(None).unwrap(), (made.clone(), false));
-    assert_eq!(start(Some("w")).unwrap(), (made.clone(), false));
-    assert!(matches!(start(Some("v")), Err(CosignerError::OtherName { .. })));
-
-    // A start that was cut off before the public key was there is finished.
-    fs::remove_file(&vkey).unwrap();
-    assert_eq!(start(Some("w")).unwrap(), (made, true));
-    // But not when something was cosigned already.
-    fs::write(folder.path().join("00.checkpoint"), "").unwrap();
-    let kept = fs::read(&vkey).unwrap();
-    fs::remove_file(&vkey).unwrap();
-    assert!(matches!(start(Some("w")), Err(CosignerError::Missing(_))));
-    fs::write(&vkey, kept).unwrap();
-
-    // A key of another kind, another key, no key.
-    for kind in [KeyKind::EcdsaP256, KeyKind::Ed25519] {
-        fs::remove_file(&key).unwrap();
-        FileSigner::generate(kind).unwrap().1.write_new(&key).unwrap();
-        assert!(matches!(start(None), Err(CosignerError::OtherKey(_))));
-    }
-    fs::remove_file(&key).unwrap();
-    assert!(matches!(start(Some("w")), Err(CosignerError::Missing(_))));
-    assert!(!key.exists(), "no key was made");
 }
 
 #[test]
