@@ -13,6 +13,7 @@ use cairn::publisher::signer::public_key_pem;
 pub struct Proposals {
     key: EcdsaKeyPair,
     pem: String,
+    spki: String,
     made: u64,
 }
 
@@ -22,7 +23,8 @@ impl Proposals {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
         let spki: PublicKeyX509Der<'_> = key.public_key().as_der().unwrap();
         let pem = STANDARD.encode(public_key_pem(spki.as_ref()));
-        Self { key, pem, made: 0 }
+        let spki = STANDARD.encode(spki.as_ref());
+        Self { key, pem, spki, made: 0 }
     }
 
     /// The next hashedrekord proposal, as JSON.
@@ -38,6 +40,21 @@ impl Proposals {
                 "signature": {"content": content, "publicKey": {"content": pem}},
             }),
         )
+    }
+
+    /// The next hashedrekord request of Rekor v2, as JSON.
+    #[allow(dead_code, reason = "not every program needs it")]
+    pub fn next_v2_json(&mut self) -> String {
+        self.made += 1;
+        let artifact = self.made.to_be_bytes();
+        let verifier = serde_json::json!({
+            "publicKey": {"rawBytes": self.spki}, "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+        });
+        serde_json::json!({"hashedRekordRequestV002": {
+            "digest": STANDARD.encode(digest(&SHA256, &artifact)),
+            "signature": {"content": self.sign(&artifact), "verifier": verifier},
+        }})
+        .to_string()
     }
 
     /// A rekord proposal with this content.
