@@ -9,3 +9,4 @@ mod binding;
 mod commands;
 mod witness;
 mod hostile;
+mod logs;
