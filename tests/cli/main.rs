@@ -8,6 +8,6 @@ mod support;
 mod binding;
 mod commands;
 mod hostile;
-mod tenants;
+mod logs;
 mod tiles;
 mod witness;
