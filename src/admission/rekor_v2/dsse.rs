@@ -86,8 +86,8 @@ fn is_allowed(verifier: &Verifier<'_>, policy: &Policy) -> bool {
     policy.is_allowed(key, hash)
 }
 
-/// The first signature that a verifier accounts for. Which key it names does not matter: that is how
-/// Rekor 2.2.1 does it.
+/// The first signature that a verifier accounts for. Which key it names does not matter, as in
+/// Rekor 2.2.1.
 fn first_verified<'a>(
     envelope: &'a EnvelopeV2,
     verifier: &Verifier<'_>,
