@@ -7,5 +7,7 @@ mod support;
 
 mod binding;
 mod commands;
-mod witness;
 mod hostile;
+mod tenants;
+mod tiles;
+mod witness;

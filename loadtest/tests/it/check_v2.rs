@@ -1,4 +1,5 @@
-//! True answers of Rekor v2 verify at every size; checkpoints that no client takes are refused.
+//! True answers of Rekor v2 verify at every size; checkpoints that no client could take are
+//! refused.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,5 +1,5 @@
-//! The log behind HTTP: REST and tiles on HTTP/1.1, gRPC on HTTP/2, on one port, on a thread of
-//! its own.
+//! The log behind HTTP: REST and tiles on HTTP/1.1, gRPC on HTTP/2, on one port. It runs on a
+//! thread of its own.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
