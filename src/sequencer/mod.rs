@@ -129,8 +129,15 @@ impl Sequencer {
     }
 
     /// Waits until a queued entry is durable.
-    pub async fn placed(&self, queued: Queued) -> Result<Placement, AddError> {
-        queued.placed.await.map_err(|_| self.why_stopped())
+    pub async fn placed(&self, mut queued: Queued) -> Result<Placement, AddError> {
+        let placed = tokio::select! {
+            biased;
+            placed = &mut queued.placed => placed.ok(),
+            // What slips into the queue while the writer ends is neither answered nor dropped: the
+            // queue keeps it for as long as one door is open.
+            () = self.queue.closed() => queued.placed.try_recv().ok(),
+        };
+        placed.ok_or_else(|| self.why_stopped())
     }
 
     /// The reason why nothing is written any more, if that is so.
@@ -214,4 +221,22 @@ impl Writer {
 
 fn count(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_waits_for_a_writer_that_has_ended_is_told_so() {
+        let (queue, submissions) = mpsc::channel(1);
+        let (stop, stopped) = watch::channel(None);
+        let sequencer = Sequencer { queue, room: room(), stopped };
+        let (answer_lost, placed) = oneshot::channel();
+        stop.send_replace(Some("a reason".into()));
+        drop(submissions);
+        let placed = sequencer.placed(Queued { placed }).await;
+        assert!(matches!(placed, Err(AddError::Stopped(why)) if &*why == "a reason"));
+        drop(answer_lost);
+    }
 }
