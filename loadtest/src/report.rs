@@ -220,8 +220,10 @@ impl RunReport {
 
     fn fmt_checks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Checks { framed, verified, read_back, consistent, failures } = &self.checks;
-        write!(f, "  checks      {framed} framed, {verified} verified in full, ")?;
-        write!(f, "{read_back} read back")?;
+        write!(f, "  checks      {framed} framed, {verified} verified in full")?;
+        if *read_back > 0 {
+            write!(f, ", {read_back} read back")?;
+        }
         for (old, new) in consistent {
             write!(f, ", {old} → {new} consistent")?;
         }

@@ -7,5 +7,7 @@ mod support;
 
 mod binding;
 mod commands;
-mod witness;
 mod hostile;
+mod logs;
+mod tiles;
+mod witness;

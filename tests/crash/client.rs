@@ -1,4 +1,4 @@
-//! A small blocking HTTP client of a Rekor v1 log.
+//! A small blocking HTTP client of logs: Rekor v1, Rekor v2 and tiles.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,12 +7,16 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use tlog::{Checkpoint, InclusionProof, LogIndex, NodeHash, Note, TreeSize, hash_leaf};
+use tlog::{
+    Checkpoint, InclusionProof, LogIndex, NodeHash, Note, TilePath, TreeSize, decode_bundle,
+    hash_leaf,
+};
 
-/// An entry as the log answered it.
+/// An entry as its log answered it.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) index: u64,
+    /// 0 in v2, which knows no time.
     pub(crate) integrated_time: i64,
     pub(crate) body: Vec<u8>,
     pub(crate) proof: InclusionProof,
@@ -20,7 +24,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    fn parse(answer: &Value) -> Self {
+    fn parse_v1(answer: &Value) -> Self {
         let (_, entry) = answer.as_object().unwrap().iter().next().unwrap();
         let proof = &entry["verification"]["inclusionProof"];
         Self {
@@ -36,11 +40,29 @@ impl Entry {
         }
     }
 
+    fn parse_v2(entry: &Value) -> Self {
+        let number = |value: &Value| value.as_str().unwrap().parse().unwrap();
+        let bytes = |value: &Value| STANDARD.decode(value.as_str().unwrap()).unwrap();
+        let proof = &entry["inclusionProof"];
+        let hash = |hash: &Value| NodeHash::from_bytes(bytes(hash).try_into().unwrap());
+        Self {
+            index: number(&entry["logIndex"]),
+            integrated_time: 0,
+            body: bytes(&entry["canonicalizedBody"]),
+            proof: InclusionProof {
+                index: LogIndex(number(&proof["logIndex"])),
+                size: TreeSize(number(&proof["treeSize"])),
+                hashes: proof["hashes"].as_array().unwrap().iter().map(hash).collect(),
+            },
+            checkpoint: proof["checkpoint"]["envelope"].as_str().unwrap().into(),
+        }
+    }
+
     /// That the entry's checkpoint covers it.
     pub(crate) fn verify_inclusion(&self) {
         let note = Note::parse(&self.checkpoint).unwrap();
         let head = Checkpoint::parse_text(&note.text).unwrap().head;
-        assert_eq!(head.size, self.proof.size);
+        assert_eq!((head.size, LogIndex(self.index)), (self.proof.size, self.proof.index));
         self.proof.verify(&hash_leaf(&self.body), &head.root).unwrap();
     }
 }
@@ -63,36 +85,58 @@ impl Client {
         Some(Self { stream: BufReader::new(stream) })
     }
 
-    /// Creates an entry; `None` unless the whole 201 came back.
-    pub(crate) fn create(&mut self, proposal: &str) -> Option<Entry> {
-        let (status, body) = self.send("POST", "/api/v1/log/entries", proposal)?;
-        assert_eq!(status, 201, "{}", String::from_utf8_lossy(&body));
-        Some(Entry::parse(&serde_json::from_slice(&body).unwrap()))
+    /// Creates an entry over v1; `None` unless the whole 201 came back.
+    pub(crate) fn create_v1(&mut self, proposal: &str) -> Option<Entry> {
+        Some(Entry::parse_v1(&self.create("/api/v1/log/entries", proposal)?))
     }
 
-    pub(crate) fn get(&mut self, index: u64) -> Option<Entry> {
+    /// The same over v2.
+    pub(crate) fn create_v2(&mut self, request: &str) -> Option<Entry> {
+        Some(Entry::parse_v2(&self.create("/api/v2/log/entries", request)?))
+    }
+
+    fn create(&mut self, path: &str, body: &str) -> Option<Value> {
+        let (status, body) = self.send("POST", path, body)?;
+        assert_eq!(status, 201, "{}", String::from_utf8_lossy(&body));
+        Some(serde_json::from_slice(&body).unwrap())
+    }
+
+    pub(crate) fn get_v1(&mut self, index: u64) -> Option<Entry> {
         let path = format!("/api/v1/log/entries?logIndex={index}");
         let (status, body) = self.send("GET", &path, "").unwrap();
-        (status == 200).then(|| Entry::parse(&serde_json::from_slice(&body).unwrap()))
+        (status == 200).then(|| Entry::parse_v1(&serde_json::from_slice(&body).unwrap()))
     }
 
-    pub(crate) fn newest_checkpoint(&mut self) -> String {
-        let answer = self.get_json("/api/v1/log");
-        answer["signedTreeHead"].as_str().unwrap().into()
-    }
-
-    pub(crate) fn consistency(&mut self, first: u64, last: u64) -> Vec<NodeHash> {
+    pub(crate) fn consistency_v1(&mut self, first: u64, last: u64) -> Vec<NodeHash> {
         let path = format!("/api/v1/log/proof?firstSize={first}&lastSize={last}");
         hashes(&self.get_json(&path)["hashes"])
     }
 
-    pub(crate) fn public_key(&mut self) -> Vec<u8> {
-        let (status, pem) = self.send("GET", "/api/v1/log/publicKey", "").unwrap();
-        assert_eq!(status, 200);
-        cairn::publisher::signer::public_key_der(&pem).unwrap()
+    /// The checkpoint beside a log's tiles; `None` from a server that dies.
+    pub(crate) fn checkpoint(&mut self, log: &str) -> Option<String> {
+        self.text(&format!("/logs/{log}/checkpoint"))
     }
 
-    fn get_json(&mut self, path: &str) -> Value {
+    /// A text; `None` from a server that dies.
+    pub(crate) fn text(&mut self, path: &str) -> Option<String> {
+        let (status, text) = self.send("GET", path, "")?;
+        assert_eq!(status, 200, "{path}");
+        Some(String::from_utf8(text).unwrap())
+    }
+
+    /// Entries of a log, from a multiple of 256 on, as many as one tile holds.
+    pub(crate) fn bundle(&mut self, log: &str, first: u64, size: u64) -> Vec<Vec<u8>> {
+        let (index, width) = (first / 256, (size - first).min(256));
+        let width = u16::try_from(width).unwrap();
+        let path = TilePath::Entries { index, width };
+        let (status, bundle) = self.send("GET", &format!("/logs/{log}/{path}"), "").unwrap();
+        assert_eq!(status, 200, "{path} of {size} entries");
+        let entries = decode_bundle(&bundle).unwrap();
+        assert_eq!(entries.len(), usize::from(width));
+        entries.into_iter().map(|entry| entry.to_vec()).collect()
+    }
+
+    pub(crate) fn get_json(&mut self, path: &str) -> Value {
         let (status, body) = self.send("GET", path, "").unwrap();
         assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
         serde_json::from_slice(&body).unwrap()

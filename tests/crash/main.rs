@@ -1,146 +1,166 @@
 //! Crash test: the real binary, killed with SIGKILL at random instants under load, again and again.
 //!
-//! After each death the same folder is served again, and everything that was answered 201 must be
-//! there, at its index, with a proof that verifies; every checkpoint that was ever seen must be a
-//! prefix of the newest one (invariants 3 and 4). Rounds: `CAIRN_CRASH_ROUNDS`, 30 unless set.
+//! Both logs are written to. After each death the same folder is served again, and everything that
+//! was answered 201 must be there, at its index; the leaves must make the root of every checkpoint
+//! that was ever seen (invariants 3 and 4). With witnesses, which die as well, no checkpoint is
+//! seen without all of them. Rounds: `CAIRN_CRASH_ROUNDS`, 30 unless set.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by panicking")]
 
 mod client;
+mod ledger;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
+mod witness;
 
-use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use client::{Client, Entry};
+use ledger::Ledger;
 use server::Server;
 use support::Proposals;
-use tlog::{ConsistencyProof, KeyId, RootHash, SignedCheckpoint, TreeSize, Verifier};
+use witness::Witness;
 
 const ROUNDS: usize = 30;
-const WRITERS: usize = 8;
+/// Writers of each log.
+const WRITERS: usize = 4;
 /// The longest life of a server, in milliseconds; the instant of death is random below it.
 const LIFE_MS_MAX: u64 = 400;
+/// The longest absence of a witness.
+const ABSENCE_MS_MAX: u64 = 50;
 /// Entries of earlier rounds that are checked again in each round; the last round checks all.
 const SAMPLE: usize = 200;
 
 #[test]
 fn nothing_answered_is_lost_and_nothing_forks() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledgers = Ledger::of_logs(&Server::start(folder.path(), &[]));
+    run(folder.path(), ledgers, Vec::new(), &[]);
+}
+
+#[test]
+fn with_witnesses_that_die_nothing_is_published_without_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledgers = Ledger::of_logs(&Server::start(folder.path(), &[]));
+    let logs: Vec<_> = ledgers.iter().map(|log| format!("{} {}", log.key, log.origin)).collect();
+    let witnesses = ["w1", "w2"].map(|name| Witness::create(&folder.path().join(name), &logs));
+    let policy = folder.path().join("policy");
+    let lines = witnesses.each_ref().map(|witness| witness.line.as_str()).join("\n");
+    fs::write(&policy, format!("{lines}\ngroup both all w1 w2\nquorum both\n")).unwrap();
+    let policy = policy.to_str().unwrap();
+    let more = ["--witness-policy", policy, "--witness-mode", "wait"].map(String::from);
+    run(folder.path(), ledgers, Vec::from(witnesses), &more);
+}
+
+/// All rounds. The witnesses are the quorum.
+fn run(folder: &Path, mut logs: Vec<Ledger>, mut quorum: Vec<Witness>, more: &[String]) {
     #[allow(clippy::disallowed_methods, reason = "a test has no configuration")]
     let rounds = std::env::var("CAIRN_CRASH_ROUNDS").ok().and_then(|n| n.parse().ok());
     let rounds: usize = rounds.unwrap_or(ROUNDS);
-    let folder = tempfile::tempdir().unwrap();
-    let mut witness = Witness::default();
     let mut randomness = Randomness(0x9e37_79b9_7f4a_7c15);
-    println!("crash test: {rounds} rounds, {WRITERS} writers, seed {:#x}", randomness.0);
+    println!("{rounds} rounds, {} witnesses, seed {:#x}", quorum.len(), randomness.0);
+    assert_eq!(logs.len(), 2);
 
     for round in 1..=rounds {
-        let mut server = Server::start(folder.path());
-        witness.learn_key(&server);
-        witness.check(&server, SAMPLE);
-        let answered = load_until(&mut server, randomness.below(LIFE_MS_MAX) + 5);
-        println!("round {round:2}: {:4} entries answered, then killed", answered.len());
-        witness.remember(answered);
+        let mut server = Server::start(folder, more);
+        check(&mut logs, &server, &quorum, SAMPLE);
+        let answered = load_until(server.address(), &logs, || {
+            sleep_ms(randomness.below(LIFE_MS_MAX) + 5);
+            if !quorum.is_empty() {
+                let dies = &mut quorum[round % 2];
+                dies.kill();
+                sleep_ms(randomness.below(ABSENCE_MS_MAX));
+                // In every third round the log dies while its witness is away.
+                if round.is_multiple_of(3) {
+                    server.kill();
+                }
+                dies.restart();
+                sleep_ms(randomness.below(LIFE_MS_MAX));
+            }
+            server.kill();
+        });
+        let counts: Vec<_> = answered.iter().map(|seen| seen.entries.len()).collect();
+        println!("round {round:2}: {counts:?} entries answered, then killed");
+        for (log, seen) in logs.iter_mut().zip(answered) {
+            for note in &seen.checkpoints {
+                log.saw_checkpoint(note, &quorum);
+            }
+            log.remember(seen.entries, &quorum);
+        }
     }
-    let server = Server::start(folder.path());
-    witness.check(&server, usize::MAX);
+    let server = Server::start(folder, more);
+    logs.iter_mut().for_each(Ledger::read_anew);
+    check(&mut logs, &server, &quorum, usize::MAX);
     server.stop();
-    server::fsck(folder.path());
-    let (entries, checkpoints) = (witness.entries.len(), witness.checkpoints.len());
-    assert!(entries > rounds, "the load was no load: {entries} entries in {rounds} rounds");
-    println!("crash test: {entries} entries answered, 0 lost; {checkpoints} checkpoints, 0 forks");
+    server::fsck(folder);
+    for Ledger { name, entries, checkpoints, .. } in &logs {
+        let (entries, checkpoints) = (entries.len(), checkpoints.len());
+        assert!(entries > rounds, "no load on {name}: {entries} entries in {rounds} rounds");
+        println!("{name}: {entries} entries answered, 0 lost; {checkpoints} checkpoints, 0 forks");
+    }
 }
 
-/// Writes from several clients until the server is killed under them. Gives what was answered 201.
-fn load_until(server: &mut Server, life_ms: u64) -> Vec<Entry> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let answered = Arc::new(Mutex::new(Vec::new()));
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|_| {
-            let (address, stop, answered) = (server.address(), stop.clone(), answered.clone());
-            std::thread::spawn(move || {
-                let mut proposals = Proposals::new();
+fn check(logs: &mut [Ledger], server: &Server, quorum: &[Witness], sample: usize) {
+    for log in logs {
+        log.check_key(server);
+        log.check(server, quorum, sample);
+    }
+}
+
+/// What one log answered in one life of the server.
+#[derive(Default)]
+struct Seen {
+    entries: Vec<Entry>,
+    checkpoints: Vec<String>,
+}
+
+/// Writes to both logs from several clients, and reads their checkpoints, until `death` is over.
+fn load_until(address: SocketAddr, logs: &[Ledger], death: impl FnOnce()) -> Vec<Seen> {
+    let stop = &AtomicBool::new(false);
+    let seen: Vec<Mutex<Seen>> = logs.iter().map(|_| Mutex::default()).collect();
+    std::thread::scope(|scope| {
+        for (log, seen) in logs.iter().zip(&seen) {
+            let create = if log.name == "v1" { write_v1 } else { write_v2 };
+            for _ in 0..WRITERS {
+                scope.spawn(move || {
+                    let mut proposals = Proposals::new();
+                    let Some(mut client) = Client::connect(address) else { return };
+                    while !stop.load(Ordering::Relaxed) {
+                        let Some(entry) = create(&mut client, &mut proposals) else { return };
+                        seen.lock().unwrap().entries.push(entry);
+                    }
+                });
+            }
+            scope.spawn(move || {
                 let Some(mut client) = Client::connect(address) else { return };
                 while !stop.load(Ordering::Relaxed) {
-                    let Some(entry) = client.create(&proposals.next_json()) else { return };
-                    answered.lock().unwrap().push(entry);
+                    let Some(note) = client.checkpoint(&log.name) else { return };
+                    seen.lock().unwrap().checkpoints.push(note);
+                    sleep_ms(2);
                 }
-            })
-        })
-        .collect();
-    std::thread::sleep(Duration::from_millis(life_ms));
-    server.kill();
-    stop.store(true, Ordering::Relaxed);
-    for writer in writers {
-        writer.join().unwrap();
-    }
-    Arc::into_inner(answered).unwrap().into_inner().unwrap()
+            });
+        }
+        death();
+        stop.store(true, Ordering::Relaxed);
+    });
+    seen.into_iter().map(|seen| seen.into_inner().unwrap()).collect()
 }
 
-/// Remembers all that a server ever answered, and holds the next server against it.
-#[derive(Default)]
-struct Witness {
-    key: Vec<u8>,
-    entries: HashMap<u64, Entry>,
-    checkpoints: BTreeMap<TreeSize, RootHash>,
+fn write_v1(client: &mut Client, proposals: &mut Proposals) -> Option<Entry> {
+    client.create_v1(&proposals.next_json())
 }
 
-impl Witness {
-    fn learn_key(&mut self, server: &Server) {
-        let key = server.public_key();
-        if self.key.is_empty() {
-            self.key = key;
-        } else {
-            assert_eq!(self.key, key, "the log's key changed over a restart");
-        }
-    }
+fn write_v2(client: &mut Client, proposals: &mut Proposals) -> Option<Entry> {
+    client.create_v2(&proposals.next_v2_json())
+}
 
-    fn remember(&mut self, answered: Vec<Entry>) {
-        for entry in answered {
-            self.saw_checkpoint(&entry.checkpoint);
-            let other = self.entries.insert(entry.index, entry);
-            assert!(other.is_none(), "two entries were answered with one index: {other:?}");
-        }
-    }
-
-    fn saw_checkpoint(&mut self, note: &str) -> TreeSize {
-        let verifier = Verifier::from_spki(&self.key).unwrap();
-        let origin = note.lines().next().unwrap();
-        let signed =
-            SignedCheckpoint::open(note, origin, &verifier, KeyId::rekor_v1(&self.key)).unwrap();
-        let head = signed.checkpoint().head;
-        let root = *self.checkpoints.entry(head.size).or_insert(head.root);
-        assert_eq!(root, head.root, "two roots at size {}: the log forked", head.size);
-        head.size
-    }
-
-    /// Every remembered entry (or the newest and a sample) and every checkpoint against the server.
-    fn check(&mut self, server: &Server, sample: usize) {
-        let mut client = Client::connect(server.address()).unwrap();
-        let newest = self.saw_checkpoint(&client.newest_checkpoint());
-        let largest_seen = *self.checkpoints.keys().next_back().unwrap();
-        assert_eq!(newest, largest_seen, "a published checkpoint was taken back");
-
-        let step = (self.entries.len() / sample.max(1)).max(1);
-        for (index, entry) in self.entries.iter().step_by(step) {
-            let found = client.get(*index).unwrap_or_else(|| panic!("entry {index} is lost"));
-            assert_eq!(found.body, entry.body, "entry {index} is another one now");
-            assert_eq!(found.integrated_time, entry.integrated_time, "time of {index} changed");
-            found.verify_inclusion();
-            assert_eq!(newest, found.proof.size);
-        }
-        let step = (self.checkpoints.len() / sample.max(1)).max(1);
-        let newest_root = self.checkpoints[&newest];
-        for (size, root) in self.checkpoints.iter().step_by(step).filter(|(size, _)| size.0 > 0) {
-            let hashes = client.consistency(size.0, newest.0);
-            let proof = ConsistencyProof { old: *size, new: newest, hashes };
-            let proven = proof.verify(root, &newest_root);
-            proven.unwrap_or_else(|e| panic!("size {size} is no prefix of {newest}: {e}"));
-        }
-    }
+fn sleep_ms(ms: u64) {
+    std::thread::sleep(Duration::from_millis(ms));
 }
 
 /// SplitMix64: seeded, so that a failure can be repeated as far as the machine allows.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::Client;
 
-const CAIRN: &str = env!("CARGO_BIN_EXE_cairn");
+pub(crate) const CAIRN: &str = env!("CARGO_BIN_EXE_cairn");
 const START_MAX: Duration = Duration::from_secs(20);
 
 pub(crate) struct Server {
@@ -18,7 +18,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Serves a folder on a free loopback port, and waits for the first answer.
-    pub(crate) fn start(folder: &Path) -> Self {
+    pub(crate) fn start(folder: &Path, more: &[String]) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut process = Command::new(CAIRN)
             .arg("serve")
@@ -26,6 +26,7 @@ impl Server {
             .args(["--listen", &address.to_string(), "--metrics-listen", "off"])
             .args(["--log-level", "warn"])
             .args(["--head-guard".as_ref(), folder.join("guard").as_os_str()])
+            .args(more)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -41,11 +42,6 @@ impl Server {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// The log's public key, SPKI DER.
-    pub(crate) fn public_key(&self) -> Vec<u8> {
-        Client::connect(self.address).unwrap().public_key()
     }
 
     /// SIGKILL: no handler, no destructor, no flush runs.

@@ -17,7 +17,7 @@ use cairn::telemetry::Metrics;
 use serde_json::Value;
 use storage::memory::MemoryStore;
 use storage::{LogRecord, Store, TreeId};
-use tlog::{KeyId, Verifier};
+use tlog::Verifier;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
@@ -91,12 +91,24 @@ impl TestLog {
         let (log, signer) = open(&store, tree, frozen_shards, metrics.clone()).await;
         shards.push(ShardKey { tree_id: tree, spki: signer.public_key().to_vec() });
 
+        let sites = Sites::single(Arc::new(log));
+        Self::behind(sites, store, metrics, shards, change).await
+    }
+
+    /// A server for these logs.
+    pub(crate) async fn behind(
+        sites: Sites,
+        store: MemoryStore,
+        metrics: Arc<Metrics>,
+        shards: Vec<ShardKey>,
+        change: impl FnOnce(&mut FrontendSettings),
+    ) -> Self {
         let mut settings = FrontendSettings::default();
         settings.limits.shutdown_max = Duration::from_secs(5);
         change(&mut settings);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let app = App { sites: Sites::single(Arc::new(log)), metrics: metrics.clone(), settings };
+        let app = App { sites, metrics: metrics.clone(), settings };
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(serve(listener, Arc::new(app), stopped));
         Self { address, store, metrics, shards, stop: Some(stop), server }
@@ -245,19 +257,30 @@ async fn open(
         public_key: signer.public_key().to_vec(),
         created: 0,
     };
+    let policy = Policy { attestation_bytes_max: Some(1024), ..Policy::default() };
+    let rules = Rules::new("v1", Api::V1, policy);
+    (open_as(store, core, record, rules, frozen, metrics).await, signer)
+}
+
+/// A log of any API.
+pub(crate) async fn open_as(
+    store: &MemoryStore,
+    core: Arc<SigningCore>,
+    record: LogRecord,
+    rules: Rules,
+    frozen: Vec<Shard>,
+    metrics: Arc<Metrics>,
+) -> Log {
     let part = store.create_log(record.clone()).await.unwrap();
     let verifier = Verifier::from_spki(core.public_key()).unwrap();
-    let key_id = KeyId::rekor_v1(core.public_key());
-    let identity = Identity { origin: core.origin(), verifier: &verifier, key_id };
+    let identity = Identity { origin: core.origin(), verifier: &verifier, key_id: core.key_id() };
     let edge = recover(&*part, &identity, None).await.unwrap();
-    let metrics = metrics.log("v1");
+    let metrics = metrics.log(&rules.name);
     let (sequencer, heads) = Sequencer::start(part.clone(), edge, || NOW, metrics.clone());
     let setup = Setup::new(core, part.clone(), || NOW, metrics);
     let publisher = Publisher::start(setup, heads).await.unwrap();
     let active = Shard::new(record, Reader::new(part), publisher);
-    let policy = Policy { attestation_bytes_max: Some(1024), ..Policy::default() };
-    let rules = Rules::new("v1", Api::V1, policy);
-    (Log::new(rules, sequencer, frozen, active), signer)
+    Log::new(rules, sequencer, frozen, active)
 }
 
 /// A shard that nobody writes to any more.

@@ -1,5 +1,5 @@
-//! The HTTP contract of Rekor v1, from outside: a server in this process over the in-memory store,
-//! and a client that looks at the bytes on the wire. Sections are those of the contract.
+//! The HTTP contracts of Rekor v1 and v2, from outside: a server in this process over the in-memory
+//! store, and a client that looks at the bytes on the wire. Sections are those of the contract.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod create;
@@ -7,6 +7,7 @@ mod fixture;
 mod http;
 mod limits;
 mod read;
+mod rekor_v2;
 mod retrieve;
 mod search;
 #[path = "../support/mod.rs"]

@@ -40,6 +40,26 @@ impl Proposals {
         )
     }
 
+    /// The next hashedrekord request of Rekor v2, as JSON.
+    #[allow(dead_code, reason = "not every program needs it")]
+    pub fn next_v2_json(&mut self) -> String {
+        self.made += 1;
+        let artifact = self.made.to_be_bytes();
+        let digest = STANDARD.encode(digest(&SHA256, &artifact));
+        let (content, verifier) = (self.sign(&artifact), self.verifier_v2());
+        let signature = serde_json::json!({"content": content, "verifier": verifier});
+        let request = serde_json::json!({"digest": digest, "signature": signature});
+        serde_json::json!({"hashedRekordRequestV002": request}).to_string()
+    }
+
+    /// A dsse request of Rekor v2 with this payload, as JSON.
+    #[allow(dead_code, reason = "not every program needs it")]
+    pub fn dsse_v2_json(&self, payload: &[u8]) -> String {
+        let envelope = self.envelope(payload, "application/octet-stream");
+        let request = serde_json::json!({"envelope": envelope, "verifiers": [self.verifier_v2()]});
+        serde_json::json!({"dsseRequestV002": request}).to_string()
+    }
+
     /// A rekord proposal with this content.
     #[allow(dead_code, reason = "not every program needs it")]
     pub fn rekord_json(&self, content: &[u8]) -> String {
@@ -62,19 +82,31 @@ impl Proposals {
     /// A dsse proposal with a payload of this type.
     #[allow(dead_code, reason = "not every program needs it")]
     pub fn dsse_of(&self, payload: &[u8], kind: &str) -> String {
-        let mut signed = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).into_bytes();
-        signed.extend_from_slice(payload);
-        let envelope = serde_json::json!({
-            "payloadType": kind,
-            "payload": STANDARD.encode(payload),
-            "signatures": [{"keyid": "", "sig": self.sign(&signed)}],
-        });
+        let envelope = self.envelope(payload, kind);
         proposal(
             "dsse",
             serde_json::json!({
                 "proposedContent": {"envelope": envelope.to_string(), "verifiers": [self.pem]},
             }),
         )
+    }
+
+    fn envelope(&self, payload: &[u8], kind: &str) -> serde_json::Value {
+        let mut signed = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).into_bytes();
+        signed.extend_from_slice(payload);
+        serde_json::json!({
+            "payloadType": kind,
+            "payload": STANDARD.encode(payload),
+            "signatures": [{"keyid": "", "sig": self.sign(&signed)}],
+        })
+    }
+
+    fn verifier_v2(&self) -> serde_json::Value {
+        let spki: PublicKeyX509Der<'_> = self.key.public_key().as_der().unwrap();
+        serde_json::json!({
+            "publicKey": {"rawBytes": STANDARD.encode(spki.as_ref())},
+            "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+        })
     }
 
     /// A signature over the SHA-256 of a message, DER in base64.

@@ -25,6 +25,11 @@ pub struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// Another one, on the same connection.
+    pub fn again(&self) -> Self {
+        Self { log: self.log, name: self.name.clone(), http2: Rc::clone(&self.http2) }
+    }
+
     async fn client(&self) -> Result<LogClient<Channel>, String> {
         let channel = self.http2.channel().await.map_err(|error| error.to_string())?;
         Ok(LogClient::with_origin(channel, self.http2.origin()))

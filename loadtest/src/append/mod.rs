@@ -7,16 +7,21 @@
 //! | [`target`] | the leaves |
 //! | [`audit`] | what is asked of the log after a run |
 
+use std::cell::RefCell;
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use tlog::hash_leaf;
+use tlog::{TreeHead, hash_leaf};
+use tokio::select;
+use tokio::time::sleep;
 
 use crate::drive::Target;
 use crate::fault::Fault;
 use crate::grpc::{Http2, streams};
-use crate::history::{History, link_heads};
+use crate::history::{Heads, History, link_heads};
 use crate::measure::{Measured, measure};
 use crate::plan::{Load, LogChoice, Plan};
 use crate::progress::Progress;
@@ -30,6 +35,8 @@ use target::Items;
 pub mod stream;
 pub mod target;
 pub mod audit;
+
+const WATCH_EVERY: Duration = Duration::from_millis(250);
 
 /// Carries out the runs of a plan that appends leaves of so many bytes.
 ///
@@ -61,7 +68,11 @@ async fn one_run(
 ) -> Result<RunReport, RunError> {
     let streams = streams(plan, load).map_err(RunError::call)?;
     let links = places(streams, &asked.name, plan.window);
-    let mut measured = measure(plan, &items, load, links).await?;
+    let seen = RefCell::new(Vec::new());
+    let mut measured = select! {
+        measured = measure(plan, &items, load, links) => measured?,
+        never = watch(asked.again(), &seen) => match never {},
+    };
     let mut checks = Checks::default();
     let framed = measured.take_framed(&mut checks);
     for &(index, number) in &framed {
@@ -75,9 +86,25 @@ async fn one_run(
     {
         checks.failures.add("indices", fault);
     }
-    let heads = verify(asked, &items, &mut measured, &mut checks).await;
+    let mut heads = verify(asked, &items, &mut measured, &mut checks).await;
+    for seen in seen.take() {
+        match seen {
+            Ok(head) => heads.push(head),
+            Err(why) => checks.failures.add(Asked::HEAD, why),
+        }
+    }
+    heads.retain(|head| head.size.0 > 0); // whatever was said of nothing is true
     checks.consistent = link_heads(asked, history, &heads, &mut checks.failures).await;
     Ok(measured.report(plan, checks))
+}
+
+/// Looks at the log's head now and then while the run goes on: proofs of items all lead to its end.
+async fn watch(mut asked: Asked<'_>, seen: &RefCell<Vec<Result<TreeHead, String>>>) -> Infallible {
+    loop {
+        let head = asked.newest().await;
+        seen.borrow_mut().push(head);
+        sleep(WATCH_EVERY).await;
+    }
 }
 
 /// Asks for the proofs of the items that were kept, one after the other.
@@ -86,7 +113,7 @@ async fn verify(
     items: &Items,
     measured: &mut Measured,
     checks: &mut Checks,
-) -> Vec<tlog::TreeHead> {
+) -> Vec<TreeHead> {
     let progress = Progress::new();
     let samples = measured.take_samples();
     let mut heads = Vec::new();

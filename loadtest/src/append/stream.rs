@@ -39,8 +39,8 @@ struct Live {
     next: u64,
 }
 
-/// Who waits for the result of which item, the oldest first.
-type Waiting = RefCell<VecDeque<(u64, oneshot::Sender<Result<Appended, CallError>>)>>;
+/// Who waits for the result of which item, the oldest first; `None` once the stream has ended.
+type Waiting = RefCell<Option<VecDeque<(u64, oneshot::Sender<Result<Appended, CallError>>)>>>;
 
 /// The places of all windows of these streams to one log.
 pub fn places(streams: Vec<Shared>, log: &str, window: usize) -> Vec<Place> {
@@ -82,7 +82,7 @@ impl AppendStream {
         leaf: bytes::Bytes,
     ) -> Result<oneshot::Receiver<Result<Appended, CallError>>, CallError> {
         let mut live = self.live.borrow_mut();
-        if live.as_ref().is_none_or(|live| live.items.is_closed()) {
+        if live.as_ref().is_none_or(|live| live.waiting.borrow().is_none()) {
             *live = Some(self.start());
         }
         let Some(live) = live.as_mut() else { return Err(CallError::Timeout) }; // was just filled
@@ -94,17 +94,20 @@ impl AppendStream {
             sequence,
             include_proof: false,
         };
-        // Full only with items that nobody waits for any more.
-        live.items.try_send(request).map_err(|_| CallError::Timeout)?;
+        // Full only with items that nobody waits for any more. If it is closed, the stream is about
+        // to end, and says why to all who wait.
+        if let Err(mpsc::error::TrySendError::Full(_)) = live.items.try_send(request) {
+            return Err(CallError::Timeout);
+        }
         live.next += 1;
         let (give, take) = oneshot::channel();
-        live.waiting.borrow_mut().push_back((sequence, give));
+        live.waiting.borrow_mut().get_or_insert_default().push_back((sequence, give));
         Ok(take)
     }
 
     fn start(&self) -> Live {
         let (items, queue) = mpsc::channel(self.window);
-        let waiting = Rc::new(Waiting::default());
+        let waiting = Rc::new(Waiting::new(Some(VecDeque::new())));
         let (http2, answered) = (Rc::clone(&self.shared.http2), Rc::clone(&waiting));
         spawn_local(async move {
             let error = receive(&http2, queue, &answered).await;
@@ -112,7 +115,7 @@ impl AppendStream {
                 CallError::Refused(code, why) => (Some(*code), why.clone()),
                 other => (None, other.to_string()),
             };
-            for (_, give) in answered.take() {
+            for (_, give) in answered.take().into_iter().flatten() {
                 let _ = give.send(Err(match class {
                     Some(code) => CallError::Refused(code, why.clone()),
                     None => CallError::Disconnect(why.clone()),
@@ -141,7 +144,8 @@ async fn receive(
     loop {
         match results.message().await {
             Ok(Some(result)) => {
-                let Some((sequence, give)) = waiting.borrow_mut().pop_front() else {
+                let oldest = waiting.borrow_mut().as_mut().and_then(VecDeque::pop_front);
+                let Some((sequence, give)) = oldest else {
                     return CallError::Disconnect("a result of no item".to_owned());
                 };
                 let in_order = result.sequence == sequence;

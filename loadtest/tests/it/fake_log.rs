@@ -1,5 +1,4 @@
-//! A small Rekor v1 log in memory. Its trees are written down from the definitions of RFC 6962 §2.1
-//! (MTH, PATH, PROOF), recursion and all, so that they share nothing with what they are to test.
+//! A small Rekor v1 log in memory.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
@@ -12,7 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use loadtest::rekor_v1::wire::{
     ConsistencyProof, Entry, EntryMap, InclusionProof, LogInfo, ShardInfo, Verification,
 };
-use tlog::{LeafHash, NodeHash, RootHash, hash_children, hash_leaf};
+use tlog::{LeafHash, NodeHash, hash_leaf};
+
+use crate::tree::{path, root, subproof};
 
 /// Entries in frozen shards before this log.
 pub(crate) const FIRST_INDEX: u64 = 1_000;
@@ -24,53 +25,6 @@ pub(crate) struct FakeLog {
     key: EcdsaKeyPair,
     bodies: Vec<Vec<u8>>,
     leaves: Vec<NodeHash>,
-}
-
-/// RFC 6962 MTH.
-fn root(leaves: &[NodeHash]) -> NodeHash {
-    match leaves {
-        [] => NodeHash::from_bytes(*RootHash::empty().as_bytes()),
-        [leaf] => *leaf,
-        _ => {
-            let (left, right) = leaves.split_at(split(leaves.len()));
-            hash_children(&root(left), &root(right))
-        }
-    }
-}
-
-/// The largest power of two below `n`.
-fn split(n: usize) -> usize {
-    n.next_power_of_two() / 2
-}
-
-/// RFC 6962 PATH.
-fn path(m: usize, leaves: &[NodeHash]) -> Vec<NodeHash> {
-    if leaves.len() == 1 {
-        return Vec::new();
-    }
-    let (left, right) = leaves.split_at(split(leaves.len()));
-    let (mut path, other) = if m < left.len() {
-        (path(m, left), root(right))
-    } else {
-        (path(m - left.len(), right), root(left))
-    };
-    path.push(other);
-    path
-}
-
-/// RFC 6962 SUBPROOF.
-fn subproof(m: usize, leaves: &[NodeHash], whole: bool) -> Vec<NodeHash> {
-    if m == leaves.len() {
-        return if whole { Vec::new() } else { vec![root(leaves)] };
-    }
-    let (left, right) = leaves.split_at(split(leaves.len()));
-    let (mut proof, other) = if m <= left.len() {
-        (subproof(m, left, whole), root(right))
-    } else {
-        (subproof(m - left.len(), right, false), root(left))
-    };
-    proof.push(other);
-    proof
 }
 
 fn hex_all(hashes: &[NodeHash]) -> Vec<String> {
