@@ -20,6 +20,7 @@ pub mod witness;
 pub mod recovery;
 pub mod fsck;
 pub mod trust;
+pub mod heavy;
 pub mod clock;
 pub mod web_client;
 pub mod limits;

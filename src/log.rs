@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use storage::TreeId;
 use tlog::{ConsistencyProof, LeafHash, LogIndex, RootHash, TreeSize};
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::admission::{self, AdmittedEntry, Policy, Proposal, Proposed, Rejection};
+use crate::heavy::heavy;
 use crate::limits::{ADMIT_INLINE_BYTES_MAX, PUBLISH_WAIT_MAX, WITNESS_PATIENCE};
 use crate::publisher::Published;
 use crate::publisher::signer::{SignError, public_key_pem};
@@ -220,7 +220,7 @@ impl Log {
             return Ok(admission::admit(&proposed, &self.policy)?);
         }
         let policy = self.policy.clone();
-        let judged = spawn_blocking(move || admission::admit(&proposed, &policy)).await;
+        let judged = heavy(move || admission::admit(&proposed, &policy)).await;
         // It panicked, which is a bug: this request fails, the log goes on.
         Ok(judged.map_err(|error| Rejection::Internal(error.to_string()))??)
     }

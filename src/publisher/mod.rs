@@ -170,7 +170,10 @@ impl Publisher {
 
     /// The reason why nothing is published any more, if that is so.
     pub fn stopped(&self) -> Option<Arc<str>> {
-        self.state.borrow().stopped.clone()
+        let why = self.state.borrow().stopped.clone();
+        // It ended without a word: a bug, or the end of the process.
+        let gone = || self.state.has_changed().is_err().then(|| "the publisher has ended".into());
+        why.or_else(gone)
     }
 
     /// For how long the newest head has been waiting for a quorum of witnesses, if it has.

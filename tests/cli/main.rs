@@ -9,5 +9,6 @@ mod binding;
 mod commands;
 mod hostile;
 mod logs;
+mod tenants;
 mod tiles;
 mod witness;

@@ -48,6 +48,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "admission",
             "clock",
             "config",
+            "heavy",
             "limits",
             "log",
             "publisher::Published",
@@ -66,6 +67,7 @@ const DOORS: &[(&str, &[&str])] = &[
         &[
             "admission",
             "answers",
+            "heavy",
             "limits",
             "publisher",
             "quota",
@@ -103,6 +105,7 @@ const DOORS: &[(&str, &[&str])] = &[
     // small things that everybody may hold
     ("shards", &[]),
     ("quota", &[]),
+    ("heavy", &[]),
     ("config", &["limits"]),
     ("clock", &[]),
     ("limits", &[]),

@@ -133,6 +133,11 @@ fn a_wrong_server_fails_and_is_told_why() {
         assert!(errors.contains(why), "{wrong:?} {arguments:?}: {errors}");
         assert_eq!(report["good"], false, "{wrong:?}");
     }
+    // The body of each answer is looked at, not only of those that are verified.
+    for arguments in [&REST[..], &GRPC] {
+        let (_, report, _) = against(Wrong::Body, 3, arguments);
+        assert_eq!(report["runs"][0]["checks"]["failures"]["count"], 65, "{report:#}");
+    }
     let (code, _, errors) = against(Wrong::Promise, 3, &GRPC);
     assert!(code == 1 && errors.contains("an inclusion promise"), "{errors}");
 }
@@ -191,6 +196,15 @@ fn a_stream_that_ends_is_opened_again() {
     let lost = run["errors"]["status Unavailable"]["count"].as_u64().unwrap();
     assert_eq!(lost + run["entries"].as_u64().unwrap(), 60, "{report:#}");
     assert!(lost >= 6 && run["dials"] == 0, "{report:#}");
+}
+
+#[test]
+fn a_connection_that_is_lost_is_made_again() {
+    let (code, report, errors) = against(Wrong::Drops, 3, &GRPC);
+    assert_eq!((code, errors.as_str()), (0, ""), "{report:#}");
+    let run = &report["runs"][0];
+    let lost = run["errors"]["disconnect"]["count"].as_u64().unwrap();
+    assert_eq!((lost + run["entries"].as_u64().unwrap(), &run["dials"]), (60, &1.into()));
 }
 
 #[test]

@@ -4,7 +4,6 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{ETAG, HeaderValue, LOCATION};
 use tlog::LeafHash;
-use tokio::task::spawn_blocking;
 
 use super::super::body::Body;
 use super::super::reply::json;
@@ -15,6 +14,7 @@ use super::entry_json::push_entry;
 use super::path::clean;
 use super::query::Query;
 use crate::admission::Proposal;
+use crate::heavy::heavy;
 use crate::limits::ADMIT_INLINE_BYTES_MAX;
 use crate::log::{LoggedEntry, PromisedEntry};
 use crate::shards::{EntryId, EntryIdError, VirtualIndex};
@@ -75,7 +75,7 @@ async fn read_proposal(text: Bytes) -> Result<Proposal, Problem> {
     if text.len() <= ADMIT_INLINE_BYTES_MAX {
         return Ok(Proposal::from_json(&text)?);
     }
-    let read = spawn_blocking(move || Proposal::from_json(&text)).await;
+    let read = heavy(move || Proposal::from_json(&text)).await;
     Ok(read.map_err(|panicked| Problem::Failed(CREATE_FAILED.into(), panicked.to_string()))??)
 }
 

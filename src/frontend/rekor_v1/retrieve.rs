@@ -14,6 +14,7 @@ use super::entry_json::{list, push_entry};
 use super::query::check_min;
 use super::request_json::Members;
 use crate::admission::{ParseError, Proposal, Rejection};
+use crate::heavy::heavy;
 use crate::log::LoggedEntry;
 use crate::shards::VirtualIndex;
 
@@ -64,7 +65,7 @@ async fn leaf_hashes(call: &Call<'_>, proposals: Vec<Proposal>) -> Result<Vec<Le
         return Ok(Vec::new());
     }
     let log = call.log.clone();
-    let hashes = tokio::task::spawn_blocking(move || {
+    let hashes = heavy(move || {
         proposals.iter().map(|proposal| log.leaf_hash_of(proposal)).collect::<Result<_, _>>()
     });
     match hashes.await {

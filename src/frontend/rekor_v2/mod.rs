@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
-use tokio::task::spawn_blocking;
 
 use super::App;
 use super::body::Body;
 use super::reply::json;
 use super::server::Reply;
 use crate::admission::RequestV2;
+use crate::heavy::heavy;
 use crate::limits::ADMIT_INLINE_BYTES_MAX;
 use crate::log::Log;
 
@@ -86,6 +86,6 @@ async fn read(text: Bytes) -> Result<RequestV2, Refusal> {
     if text.len() <= ADMIT_INLINE_BYTES_MAX {
         return Ok(read_request(&text)?);
     }
-    let read = spawn_blocking(move || read_request(&text)).await;
+    let read = heavy(move || read_request(&text)).await;
     Ok(read.map_err(|panicked| Refusal::Failed(panicked.to_string()))??)
 }

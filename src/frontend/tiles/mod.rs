@@ -23,6 +23,7 @@ use super::reply::{empty, typed};
 use super::server::Reply;
 use super::sites::Site;
 use super::status::Problem;
+use crate::heavy::heavy;
 use crate::reader::ReadError;
 use crate::shard::Shard;
 
@@ -167,7 +168,7 @@ async fn entries(shard: &Shard, index: u64, width: u16, parts: &Parts) -> Result
         Err(BundleError::Truncated) => return Ok(not_found("the bundle cannot be made")),
     };
     let compressed = match gzip {
-        true => tokio::task::spawn_blocking(move || compress(bundle)).await.ok(),
+        true => heavy(move || compress(bundle)).await.ok(),
         false => Some(bundle),
     };
     let Some(bundle) = compressed else { return Ok(not_found("the bundle cannot be compressed")) };

@@ -227,8 +227,11 @@ impl Target {
 
     fn verified(&self, note: &str, lines: Vec<NoteSignature>) -> Vec<NoteSignature> {
         let Some((checkpoint, _)) = parse(note) else { return Vec::new() };
-        let verifies =
-            |line: &NoteSignature| self.key.verify_cosignature(&checkpoint, line).is_ok();
+        // A cosignature of a whole tree has a time (C2SP tlog-witness).
+        let verifies = |line: &NoteSignature| {
+            let time = self.key.verify_cosignature(&checkpoint, line);
+            time.is_ok_and(|time| time.unix_seconds() > 0)
+        };
         lines.into_iter().find(verifies).into_iter().collect()
     }
 }

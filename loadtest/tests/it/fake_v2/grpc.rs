@@ -89,6 +89,15 @@ fn message(log: &FakeV2, index: usize, size: usize) -> TransparencyLogEntry {
     }
 }
 
+fn drops(log: &mut FakeV2) -> bool {
+    let now = log.wrong == Wrong::Drops && log.proposals == 20;
+    if now {
+        log.proposals += 1;
+        log.end.notify_one();
+    }
+    now
+}
+
 #[async_trait]
 impl Rekor for Face {
     async fn create_entry(
@@ -109,6 +118,9 @@ impl Rekor for Face {
         let base64 = |bytes: &Bytes| STANDARD.encode(bytes);
         let (digest, content) = (base64(&spec.digest), base64(&signature.content));
         let body = canonical(&digest, &content, &base64(&key.raw_bytes), details);
+        if drops(&mut lock(&self.0)) {
+            std::future::pending::<()>().await;
+        }
         let mut log = lock(&self.0);
         if log.wrong == Wrong::Busy && log.proposals.is_multiple_of(2) {
             log.proposals += 1;

@@ -1,5 +1,7 @@
 //! The log itself: leaves, an Ed25519 key, and what is made of them.
 
+use std::sync::Arc;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
@@ -9,6 +11,7 @@ use loadtest::rekor_v2::wire::{
 };
 use serde_json::{Value, json};
 use tlog::{NodeHash, hash_leaf};
+use tokio::sync::Notify;
 
 use super::Wrong;
 use crate::fake_server::altered;
@@ -24,6 +27,8 @@ pub(crate) struct FakeV2 {
     pub(crate) bodies: Vec<Vec<u8>>,
     pub(crate) leaves: Vec<NodeHash>,
     pub(crate) proposals: usize,
+    /// Ends a connection.
+    pub(crate) end: Arc<Notify>,
 }
 
 /// The canonical body of a proposal, by way of a JSON document that sorts its members.
@@ -55,7 +60,8 @@ pub(crate) fn canonical_of_json(proposal: &[u8]) -> Vec<u8> {
 impl FakeV2 {
     pub(crate) fn new(wrong: Wrong, size: usize) -> Self {
         let key = Ed25519KeyPair::generate().unwrap();
-        let mut log = Self { key, wrong, bodies: Vec::new(), leaves: Vec::new(), proposals: 0 };
+        let (bodies, leaves, end) = (Vec::new(), Vec::new(), Arc::default());
+        let mut log = Self { key, wrong, bodies, leaves, proposals: 0, end };
         for n in 0..size {
             log.add(format!("entry {n}").into_bytes());
         }

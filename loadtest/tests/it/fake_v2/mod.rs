@@ -58,6 +58,8 @@ pub(crate) enum Wrong {
     Duplicate,
     /// Ends each stream after ten items.
     Ends,
+    /// Ends the connection of the twentieth proposal by gRPC.
+    Drops,
     /// Never answers a proposal.
     Hangs,
 }

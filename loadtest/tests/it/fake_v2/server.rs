@@ -63,7 +63,11 @@ async fn connection(stream: TcpStream, log: Shared, listed: bool) {
         let services = grpc::Services::new(&log);
         let service = service_fn(move |request| services.clone().answer(request));
         let http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-        let _ = http.serve_connection(TokioIo::new(stream), service).await;
+        let end = Arc::clone(&lock(&log).end);
+        tokio::select! {
+            _ = http.serve_connection(TokioIo::new(stream), service) => {}
+            () = end.notified() => {}
+        }
     } else {
         let service = service_fn(|request| answer(&log, listed, request));
         let http = hyper::server::conn::http1::Builder::new();
