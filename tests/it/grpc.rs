@@ -2,6 +2,7 @@
 //! does.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use cairn::admission::{Accepts, Policy};
@@ -10,6 +11,10 @@ use cairn::log::{Api, Rules};
 use cairn::publisher::SigningCore;
 use cairn::publisher::signer::{FileSigner, KeyKind, Signer as _};
 use cairn::telemetry::Metrics;
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper::{Request, Response, Uri};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use proto::log_v1::append_result::Result as Outcome;
 use proto::log_v1::log_client::LogClient;
 use proto::log_v1::{
@@ -20,7 +25,8 @@ use storage::{LogRecord, TreeId};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::{Channel, Endpoint};
+use tonic::body::Body;
+use tonic::codegen::{BoxFuture, Service};
 use tonic::{Code, Status, Streaming};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -55,9 +61,33 @@ async fn raw() -> TestLog {
     server(Api::Raw, Accepts::Raw, false).await
 }
 
+/// A connection, as tonic's clients take it.
+#[derive(Clone)]
+struct Channel(SendRequest<Body>);
+
+impl Service<Request<Body>> for Channel {
+    type Response = Response<Incoming>;
+    type Error = hyper::Error;
+    type Future = BoxFuture<Self::Response, Self::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Box::pin(self.0.send_request(request))
+    }
+}
+
 async fn connect(server: &TestLog) -> Channel {
-    let endpoint = Endpoint::from_shared(format!("http://{}", server.address)).unwrap();
-    endpoint.connect().await.unwrap()
+    let io = TokioIo::new(server.connect().await);
+    let (sender, connection) = handshake(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    Channel(sender)
+}
+
+fn origin() -> Uri {
+    Uri::from_static("http://log")
 }
 
 fn of(service: &str) -> HealthCheckRequest {
@@ -65,12 +95,16 @@ fn of(service: &str) -> HealthCheckRequest {
 }
 
 async fn check(channel: &Channel, service: &str) -> Result<ServingStatus, Code> {
-    let answer = HealthClient::new(channel.clone()).check(of(service)).await;
+    let answer = HealthClient::with_origin(channel.clone(), origin()).check(of(service)).await;
     answer.map(|found| found.into_inner().status()).map_err(|status| status.code())
 }
 
 async fn watch(channel: &Channel, service: &str) -> Streaming<HealthCheckResponse> {
-    HealthClient::new(channel.clone()).watch(of(service)).await.unwrap().into_inner()
+    HealthClient::with_origin(channel.clone(), origin())
+        .watch(of(service))
+        .await
+        .unwrap()
+        .into_inner()
 }
 
 /// What comes next, within a few seconds; `None` at the end of the stream.
@@ -112,7 +146,8 @@ async fn a_log_that_stops_writing_does_not_serve() {
 
     server.store.fail_write_at(server.store.steps(), Fate::Lost);
     let request = AppendRequest { item: raw_item(b"a"), ..AppendRequest::default() };
-    let refused = LogClient::new(channel.clone()).append(request).await.unwrap_err();
+    let refused =
+        LogClient::with_origin(channel.clone(), origin()).append(request).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable, "{refused}");
     assert_eq!(next_status(&mut watched).await, Some(ServingStatus::NotServing));
     assert_eq!(check(&channel, LOG).await, Ok(ServingStatus::NotServing));
@@ -123,7 +158,7 @@ async fn a_log_that_stops_writing_does_not_serve() {
 async fn streams_without_end_end_with_the_server() {
     let mut server = raw().await;
     let channel = connect(&server).await;
-    let mut client = LogClient::new(channel.clone());
+    let mut client = LogClient::with_origin(channel.clone(), origin());
     let mut watched = watch(&channel, "").await;
     assert_eq!(next_status(&mut watched).await, Some(ServingStatus::Serving));
     let request = WatchCheckpointsRequest::default();
@@ -172,7 +207,7 @@ macro_rules! reflection {
             use $version::server_reflection_request::MessageRequest;
             use $version::server_reflection_response::MessageResponse;
             let server = raw().await;
-            let mut client = ServerReflectionClient::new(connect(&server).await);
+            let mut client = ServerReflectionClient::with_origin(connect(&server).await, origin());
             let ask = |message| $version::ServerReflectionRequest {
                 host: String::new(),
                 message_request: Some(message),
