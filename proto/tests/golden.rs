@@ -1,5 +1,5 @@
-//! Messages are read as Rekor's own Go code writes them, and written as long: the bytes were made by
-//! the generated Go of rekor-tiles 2.3.0, protobuf-specs 0.5.1 and genproto.
+//! Messages are read as Rekor's own Go code writes them, and written as long: the bytes were made
+//! by the generated Go of rekor-tiles 2.3.0, protobuf-specs 0.5.1 and genproto.
 //!
 //! Go writes the members of a oneof last and prost writes all fields by number; both are right, so
 //! bytes are not compared one by one.
