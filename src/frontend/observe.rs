@@ -111,6 +111,7 @@ impl<'a> Observed<'a> {
             };
         }
         match status {
+            501 => line!(tracing::Level::INFO), // the client's fault, in Rekor's words
             503 | 504 => line!(tracing::Level::WARN), // busy, not broken
             500.. => line!(tracing::Level::ERROR),
             _ => line!(tracing::Level::INFO),

@@ -71,12 +71,17 @@ impl PublicKey {
         Ok(Self { key, canonical, subjects: Vec::new(), certificates: Vec::new() })
     }
 
-    /// Reads one certificate, DER.
+    /// Reads one certificate, DER; the two algorithms that it names for its signature must be one.
     ///
     /// # Errors
     /// The text for the client.
     pub(crate) fn from_certificate(der: &[u8]) -> Result<Self, String> {
-        Self::from_certificates(vec![Certificate::read(der.to_vec())?])
+        let certificate = Certificate::read(der.to_vec())?;
+        let parsed = &certificate.parsed;
+        if parsed.signature_algorithm() != parsed.tbs_certificate().signature() {
+            return Err("x509: inner and outer signature algorithm identifiers don't match".into());
+        }
+        Self::from_certificates(vec![certificate])
     }
 
     fn from_chain(mut text: &[u8]) -> Result<Self, String> {

@@ -8,7 +8,6 @@ use aws_lc_rs::digest::Digest;
 use super::super::index_keys::sha256_hex;
 use super::super::kinds::{Canonical, statement};
 use super::super::pki::key::{HashAlgorithm, Key};
-use super::super::pki::openssh::openssh_fingerprint;
 use super::super::policy::Policy;
 use super::{EnvelopeV2, Verifier, VerifierV2, body};
 
@@ -87,17 +86,15 @@ fn is_allowed(verifier: &Verifier<'_>, policy: &Policy) -> bool {
     policy.is_allowed(key, hash)
 }
 
-/// The first signature that a verifier accounts for. Those that name another key do not count.
+/// The first signature that a verifier accounts for. Which key it names does not matter, as in
+/// Rekor 2.2.1.
 fn first_verified<'a>(
     envelope: &'a EnvelopeV2,
     verifier: &Verifier<'_>,
     signed: &mut Signed,
 ) -> Option<&'a [u8]> {
-    let key_id = openssh_fingerprint(verifier.key.key());
-    let is_named =
-        |keyid: &str| keyid.is_empty() || key_id.as_deref().is_none_or(|key_id| key_id == keyid);
-    let mut signatures = envelope.signatures.iter().filter(|s| is_named(&s.keyid));
-    signatures.find(|s| signed.is_signed(&s.sig, verifier)).map(|s| s.sig.as_slice())
+    let found = envelope.signatures.iter().find(|s| signed.is_signed(&s.sig, verifier));
+    found.map(|s| s.sig.as_slice())
 }
 
 /// What the signatures are over, and its digests as they are needed.

@@ -114,16 +114,13 @@ fn every_reason_in_order() {
     assert!(matches!(refused_by(&policy, &pure), Rejection::Masked { .. }));
 }
 
+/// As Rekor 2.2.1 has it; some clients name keys in ways of their own.
 #[test]
-fn a_signature_that_names_another_key_does_not_count() {
-    let signer = Signer::p256();
-    let mut request = signed(&[(&signer, P256)]);
-    parts(&mut request).0.signatures[0].keyid = "SHA256:another".into();
-    assert_eq!(reason(&request), UNMATCHED);
-    let key = crate::admission::pki::key::Key::from_spki(&signer.spki()).unwrap();
-    let fingerprint = crate::admission::pki::openssh::openssh_fingerprint(&key).unwrap();
-    parts(&mut request).0.signatures[0].keyid = fingerprint;
-    admitted(&request);
+fn the_key_that_a_signature_names_does_not_matter() {
+    let mut request = signed(&[(&Signer::p256(), P256)]);
+    let leaf = admitted(&request).leaf_hash();
+    parts(&mut request).0.signatures[0].keyid = "another".into();
+    assert_eq!(admitted(&request).leaf_hash(), leaf);
 }
 
 #[test]

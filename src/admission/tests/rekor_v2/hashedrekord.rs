@@ -191,6 +191,10 @@ fn only_der_is_read() {
     // An RSAPublicKey without the SubjectPublicKeyInfo around it.
     let pkcs1 = Signer::rsa().spki()[24..].to_vec();
     assert_eq!(pkcs1[0], 0x30);
+    // Signed with another algorithm than it says inside: the last byte of Ed25519's identifier.
+    let mut mixed = certificate.clone();
+    let at = mixed.windows(3).rposition(|bytes| bytes == [0x2b, 0x65, 0x70]).unwrap();
+    mixed[at + 2] = 0x71;
     for key in [
         KeyV2::PublicKey(signer.pem().into_bytes()),
         KeyV2::PublicKey(trailing(&spki)),
@@ -198,6 +202,7 @@ fn only_der_is_read() {
         KeyV2::PublicKey(certificate.clone()),
         KeyV2::Certificate(block.into_bytes()),
         KeyV2::Certificate(trailing(&certificate)),
+        KeyV2::Certificate(mixed),
         KeyV2::Certificate([certificate.clone(), certificate.clone()].concat()),
         KeyV2::Certificate(spki),
         KeyV2::Certificate(certificate[..100].to_vec()),
