@@ -64,6 +64,8 @@ fmt: ## format the code
 lint: deps ## formatting and clippy, warnings denied
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+	$(CARGO) fmt --manifest-path proto/generate/Cargo.toml --check
+	$(CARGO) clippy --locked --manifest-path proto/generate/Cargo.toml --all-targets -- -D warnings
 
 deny: ## licences, bans and sources of dependencies
 	@./.ci/tool cargo-deny $(CARGO_DENY)

@@ -27,6 +27,7 @@ use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Request, StatusCode};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::clock::random_tree_id;
 use crate::log::{Api, Health};
@@ -60,11 +61,16 @@ pub struct App {
 pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future) {
     let budget = BodyBudget::new(&app.settings);
     let limits = app.settings.limits;
+    let (stop, stopping) = watch::channel(false);
+    let shutdown = async move {
+        shutdown.await;
+        stop.send_replace(true);
+    };
     let doors = Arc::new(Doors {
         app,
         budget,
         ids: RequestIds::new(process_word()),
-        calls: grpc::Calls::new(),
+        calls: grpc::Calls::new(grpc::Stopping::new(stopping)),
     });
     let handler = move |request, peer| doors.clone().enter(request, peer);
     server::run(listener, limits, shutdown, handler).await;

@@ -4,6 +4,7 @@
 
 mod create;
 mod fixture;
+mod grpc;
 mod http;
 mod limits;
 mod read;

@@ -14,6 +14,7 @@ use tonic::{Status, Streaming};
 
 use super::convert::{inclusion_proof, proposed};
 use super::status::{of_append, of_read};
+use super::stream::Stopping;
 use crate::limits::BATCH_ENTRIES_MAX;
 use crate::log::{Log, Pending};
 
@@ -42,11 +43,28 @@ pub(super) async fn batch(log: &Log, items: Vec<Item>, include_proofs: bool) -> 
     results
 }
 
-/// Appends what comes, until the client has no more or takes no more.
+/// What comes on a stream, until the server is told to stop.
+pub(super) struct Requests {
+    pub(super) requests: Streaming<AppendStreamRequest>,
+    pub(super) stopping: Stopping,
+}
+
+impl Requests {
+    /// The next one; `None` when the client has no more.
+    pub(super) async fn next(&mut self) -> Result<Option<AppendStreamRequest>, Status> {
+        tokio::select! {
+            biased;
+            () = self.stopping.told() => Err(Stopping::status()),
+            next = self.requests.message() => next,
+        }
+    }
+}
+
+/// Appends what comes, until the client has no more or takes no more. What was queued is answered.
 pub(super) async fn stream(
     log: Arc<Log>,
     first: AppendStreamRequest,
-    mut requests: Streaming<AppendStreamRequest>,
+    mut requests: Requests,
     answers: mpsc::Sender<Result<AppendStreamResponse, Status>>,
 ) {
     let (waiting, mut results) = mpsc::channel(BATCH_ENTRIES_MAX);
@@ -59,7 +77,7 @@ pub(super) async fn stream(
                 if waiting.send((request.sequence, request.include_proof, queued)).await.is_err() {
                     return Ok(());
                 }
-                next = requests.message().await?;
+                next = requests.next().await?;
             }
             Ok(())
         }

@@ -11,7 +11,8 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_server};
 
 use super::super::App;
-use super::{LOG, REKOR, stream};
+use super::stream::{self, Stopping};
+use super::{LOG, REKOR};
 use crate::log::{Api, Log};
 
 /// How often a watched service is looked at.
@@ -19,16 +20,17 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 pub(super) struct Health {
     app: Arc<App>,
+    stopping: Stopping,
 }
 
 impl Health {
-    pub(super) fn new(app: Arc<App>) -> Self {
-        Self { app }
+    pub(super) fn new(app: Arc<App>, stopping: Stopping) -> Self {
+        Self { app, stopping }
     }
 }
 
-/// `None` for a service that there is not.
-fn status(app: &App, service: &str) -> Option<ServingStatus> {
+/// `None` for a service that there is not. Nothing serves when the server is to stop.
+fn status(app: &App, stopping: &Stopping, service: &str) -> Option<ServingStatus> {
     let well = |log: &&Arc<Log>| {
         let health = log.health();
         health.not_writing.is_none() && health.not_publishing.is_none()
@@ -42,6 +44,7 @@ fn status(app: &App, service: &str) -> Option<ServingStatus> {
         }
         _ => return None,
     };
+    let serving = serving && !stopping.is_told();
     Some(if serving { ServingStatus::Serving } else { ServingStatus::NotServing })
 }
 
@@ -55,31 +58,40 @@ impl health_server::Health for Health {
         &self,
         message: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
-        let found = status(&self.app, &message.get_ref().service);
+        let found = status(&self.app, &self.stopping, &message.get_ref().service);
         let found = found.ok_or_else(|| Status::not_found("there is no such service"))?;
         Ok(Response::new(response(found)))
     }
 
     type WatchStream = ReceiverStream<Result<HealthCheckResponse, Status>>;
 
-    /// The status now, then each time it is another one. A service that there is not is watched,
-    /// too, as the protocol has it.
+    /// The status now, then each time it is another one, up to the server's end. A service that
+    /// there is not is watched, too, as the protocol has it.
     async fn watch(
         &self,
         message: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         let (app, service) = (self.app.clone(), message.into_inner().service);
+        let mut stopping = self.stopping.clone();
         Ok(stream::answer(1, move |answers| async move {
             let mut told = None;
             while !answers.is_closed() {
-                let found = status(&app, &service).unwrap_or(ServingStatus::ServiceUnknown);
+                let last = stopping.is_told();
+                let found = status(&app, &stopping, &service);
+                let found = found.unwrap_or(ServingStatus::ServiceUnknown);
                 if told != Some(found) {
                     told = Some(found);
                     if answers.send(Ok(response(found))).await.is_err() {
                         return;
                     }
                 }
-                sleep(LOOK_EVERY).await;
+                if last {
+                    return;
+                }
+                tokio::select! {
+                    () = sleep(LOOK_EVERY) => {}
+                    () = stopping.told() => {}
+                }
             }
         }))
     }

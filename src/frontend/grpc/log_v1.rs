@@ -16,10 +16,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::super::sites::Site;
-use super::append;
+use super::append::{self, Requests};
 use super::convert::{checkpoint, hashes, inclusion_proof};
 use super::status::of_read;
-use super::stream;
+use super::stream::{Stopping, answer, until_stopped};
 use crate::limits::BATCH_ENTRIES_MAX;
 use crate::shard::Shard;
 
@@ -28,6 +28,7 @@ const AHEAD_MAX: usize = 256;
 
 pub(super) struct Log {
     site: Arc<Site>,
+    stopping: Stopping,
 }
 
 /// A log, and which of its trees is meant.
@@ -56,8 +57,8 @@ impl Named {
 }
 
 impl Log {
-    pub(super) fn new(site: Arc<Site>) -> Self {
-        Self { site }
+    pub(super) fn new(site: Arc<Site>, stopping: Stopping) -> Self {
+        Self { site, stopping }
     }
 
     fn named(&self, name: &str) -> Result<Named, Status> {
@@ -126,11 +127,12 @@ impl log_server::Log for Log {
         &self,
         message: Request<Streaming<AppendStreamRequest>>,
     ) -> Result<Response<Self::AppendStreamStream>, Status> {
-        let mut requests = message.into_inner();
-        let site = self.site.clone();
+        let requests = message.into_inner();
+        let (site, stopping) = (self.site.clone(), self.stopping.clone());
         // The headers go out at once: a client may wait for them before it sends the first item.
-        Ok(stream::answer(AHEAD_MAX, move |answers| async move {
-            let first = match requests.message().await {
+        Ok(answer(AHEAD_MAX, move |answers| async move {
+            let mut requests = Requests { requests, stopping: stopping.clone() };
+            let first = match requests.next().await {
                 Ok(Some(first)) => first,
                 Ok(None) => return,
                 Err(status) => {
@@ -138,7 +140,7 @@ impl log_server::Log for Log {
                     return;
                 }
             };
-            match Self::new(site).growing(&first.log) {
+            match Self::new(site, stopping).growing(&first.log) {
                 Ok(log) => append::stream(log, first, requests, answers).await,
                 Err(status) => {
                     let _client_gone = answers.send(Err(status)).await;
@@ -230,7 +232,7 @@ impl log_server::Log for Log {
     ) -> Result<Response<Self::StreamEntriesStream>, Status> {
         let StreamEntriesRequest { log, tree_index, limit, follow } = message.into_inner();
         let named = self.named(&log)?;
-        Ok(stream::answer(AHEAD_MAX, move |answers| async move {
+        Ok(until_stopped(AHEAD_MAX, self.stopping.clone(), move |answers| async move {
             let mut next = tree_index;
             let end = if limit == 0 { u64::MAX } else { next.saturating_add(limit) };
             while next < end {
@@ -266,7 +268,7 @@ impl log_server::Log for Log {
         message: Request<WatchCheckpointsRequest>,
     ) -> Result<Response<Self::WatchCheckpointsStream>, Status> {
         let named = self.named(&message.get_ref().log)?;
-        Ok(stream::answer(1, move |answers| async move {
+        Ok(until_stopped(1, self.stopping.clone(), move |answers| async move {
             let shard = named.shard();
             loop {
                 let newest = shard.checkpoint();

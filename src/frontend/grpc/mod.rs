@@ -31,6 +31,8 @@ use super::reply_body::ReplyBody;
 use super::server::Reply;
 use super::sites::Site;
 
+pub(crate) use stream::Stopping;
+
 /// Names of the services whose health can be asked for.
 const REKOR: &str = "dev.sigstore.rekor.v2.Rekor";
 const LOG: &str = "cairn.log.v1.Log";
@@ -77,17 +79,18 @@ impl Method {
     }
 }
 
-/// Room for calls.
+/// Room for calls, and whether they are to end.
 pub(crate) struct Calls {
     all: Arc<Semaphore>,
     batches: Arc<Semaphore>,
+    stopping: Stopping,
 }
 
 impl Calls {
-    /// As many as the limits say.
-    pub(crate) fn new() -> Self {
+    /// As many as the limits say, until `stopping`.
+    pub(crate) fn new(stopping: Stopping) -> Self {
         let room = |calls| Arc::new(Semaphore::new(calls));
-        Self { all: room(GRPC_CALLS_MAX), batches: room(GRPC_BATCHES_MAX) }
+        Self { all: room(GRPC_CALLS_MAX), batches: room(GRPC_BATCHES_MAX), stopping }
     }
 }
 
@@ -123,11 +126,12 @@ pub(crate) async fn answer(
         }
         LOG => {
             let max = if method == BATCH { GRPC_BATCH_BYTES_MAX } else { message_max };
-            let service = LogServer::new(log_v1::Log::new(site));
+            let service = LogServer::new(log_v1::Log::new(site, calls.stopping.clone()));
             call(service.max_decoding_message_size(max), request).await
         }
         "grpc.health.v1.Health" => {
-            call(HealthServer::new(health::Health::new(app.clone())), request).await
+            let service = health::Health::new(app.clone(), calls.stopping.clone());
+            call(HealthServer::new(service), request).await
         }
         "grpc.reflection.v1.ServerReflection" => match reflection().build_v1() {
             Ok(service) => call(service, request).await,
@@ -164,6 +168,9 @@ fn reflection() -> tonic_reflection::server::Builder<'static> {
     tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        // each version would list itself alone
+        .register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET)
 }
 
 #[cfg(test)]
