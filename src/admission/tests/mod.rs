@@ -3,6 +3,7 @@
 mod attestations;
 mod dsse;
 mod golden;
+mod golden_pgp;
 mod hashedrekord;
 mod intoto;
 mod keys;
