@@ -126,8 +126,8 @@ fn decode_groups(groups: &[u8], out: &mut Vec<u8>) -> Result<(), usize> {
         return Ok(());
     }
     for (at, group) in groups.chunks(4).enumerate() {
-        let text = str::from_utf8(group).ok();
-        let bytes = text.and_then(|text| base64::decode(text).ok()).ok_or(at * 4)?;
+        let text = str::from_utf8(group).unwrap_or("\0");
+        let bytes = base64::decode(text).map_err(|error| at * 4 + error.0)?;
         out.extend(&bytes);
         if bytes.len() < 3 {
             return Err(at * 4 + 4); // padding ends what can be read of a line
