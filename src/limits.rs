@@ -38,6 +38,15 @@ pub const PGP_USER_ID_BYTES_MAX: usize = 16 << 10;
 /// How deep OpenPGP signatures stand within signatures. One in the binding of a subkey is usual.
 pub const PGP_EMBEDDING_MAX: usize = 4;
 
+/// Bytes of the sums in the provenance of a Helm chart: a line for the chart, and one an image.
+pub const HELM_FILES_BYTES_MAX: usize = 64 << 10;
+
+/// Collections in a YAML text, which bounds how deep they nest.
+pub const YAML_COLLECTIONS_MAX: usize = 512;
+
+/// Tags in a header of an RPM package, as rpm itself has it.
+pub const RPM_TAGS_MAX: usize = 65_535;
+
 /// Bytes of one leaf that an entry bundle can hold (C2SP tlog-tiles: a 16-bit length).
 pub const BUNDLED_LEAF_BYTES_MAX: usize = u16::MAX as usize;
 

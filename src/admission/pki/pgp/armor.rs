@@ -107,7 +107,7 @@ fn read_body(mut pieces: Pieces<'_>) -> (Vec<u8>, Error) {
         if line.len() > LINE_CHARS_MAX {
             return (body, corrupt());
         }
-        group.extend_from_slice(line);
+        group.extend(line.iter().filter(|byte| **byte != b'\r'));
         let whole = group.len() / 4 * 4;
         if let Err(at) = decode_groups(group.get(..whole).unwrap_or_default(), &mut body) {
             return (body, Error::Other(format!("illegal base64 data at input byte {at}")));

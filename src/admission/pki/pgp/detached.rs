@@ -169,3 +169,43 @@ impl Signer<'_> {
         Ok(())
     }
 }
+
+/// A signature as packages carry it: one packet, whose key need not be good for anything but it.
+pub(crate) struct PackageSignature(Box<Signature>);
+
+impl PackageSignature {
+    /// Takes a signature.
+    ///
+    /// # Errors
+    /// The text for the client.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, String> {
+        let mut source = Source::new(bytes, Error::Eof);
+        let packet = packet::read(&mut source).map_err(|error| error.to_string())?;
+        if !source.is_empty() {
+            return Err("trailing garbage after PGP signature packet".into());
+        }
+        match packet {
+            Packet::Signature(signature) if signature.claims.issuer.is_some() => {
+                Ok(Self(signature))
+            }
+            _ => Err("no supported PGP signature packet found".into()),
+        }
+    }
+
+    /// Checks the signature over these parts with the key that it names, be it revoked or expired.
+    ///
+    /// # Errors
+    /// The text for the client.
+    pub(crate) fn verify(&self, parts: &[&[u8]], ring: &Ring) -> Result<(), String> {
+        let Self(signature) = self;
+        let keys = ring.entities.iter().flat_map(|entity| {
+            std::iter::once(&entity.primary).chain(entity.subkeys.iter().map(|sub| &sub.key))
+        });
+        let id = signature.claims.issuer.unwrap_or_default();
+        let key = keys.into_iter().find(|key| signature.names(key));
+        let key = key.ok_or_else(|| format!("keyid {id:08x} not found"))?;
+        let mut hash = Context::new(signature.hash.algorithm());
+        parts.iter().for_each(|part| hash.update(part));
+        signature.verify(hash, key).map_err(|error| error.to_string())
+    }
+}

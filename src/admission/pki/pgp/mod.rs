@@ -15,12 +15,13 @@ mod subpackets;
 mod user_id;
 
 pub(crate) mod armor;
+pub(crate) mod cleartext;
 
 use super::{CanonicalKey, Format, Verified};
 use entity::{Entity, Work};
 use packet::{Reader, Source};
 
-pub(crate) use detached::Detached;
+pub(crate) use detached::{Detached, PackageSignature};
 
 pub(super) const FORMAT: Format = Format { name: "pgp", read_key, verify };
 
