@@ -55,6 +55,8 @@ const LEAD_BYTES: usize = 96;
 const LEAD_MAGIC: &[u8] = &[0xed, 0xab, 0xee, 0xdb];
 const HEADER_MAGIC: u32 = 0x8ead_e801;
 const ENTRY_BYTES: u32 = 16;
+/// How often the texts of a header may be read over.
+const TEXT_PASSES_MAX: usize = 4;
 
 impl<'a> Package<'a> {
     /// Reads a package up to its payload, and checks the header's digest.
@@ -66,10 +68,12 @@ impl<'a> Package<'a> {
             return Err("file is not an RPM".into());
         }
         let (_, signature_tags) = read_header(&mut rest, true, |_| Ok(()))?;
-        let text = |tag| signature_tags.text(tag).ok().filter(|text| !text.is_empty());
-        let (expected, algorithm, name) = match text(signature_tag::SHA256) {
+        let (expected, algorithm, name) = match signature_tags.digest(signature_tag::SHA256)? {
             Some(sha256) => (Some(sha256), &digest::SHA256, "SHA-256"),
-            None => (text(signature_tag::SHA1), &digest::SHA1_FOR_LEGACY_USE_ONLY, "SHA-1"),
+            None => {
+                let sha1 = signature_tags.digest(signature_tag::SHA1)?;
+                (sha1, &digest::SHA1_FOR_LEGACY_USE_ONLY, "SHA-1")
+            }
         };
         let check = |header: &[u8]| match expected {
             Some(expected) if expected.len() > 1 && !is_hex(algorithm, header, expected) => {
@@ -218,16 +222,20 @@ const STRINGS: [i32; 3] = [6, 8, 9];
 impl<'a> Tags<'a> {
     fn read(table: &[u8], data: &'a [u8]) -> Result<Self, String> {
         let mut tags = HashMap::new();
-        // Texts of different tags do not overlap, so all of them are no longer than the data.
+        // Texts of different tags rarely overlap, so all of them are hardly longer than the data.
         let mut scanned = 0;
         for entry in table.chunks_exact(ENTRY_BYTES as usize) {
             let field = |at| word(entry, at) as i32;
             let (tag, kind, offset, count) = (field(0), field(4), field(8), field(12));
             let malformed = || format!("tag {tag} is malformed");
             let start = usize::try_from(offset).map_err(|_| malformed())?;
-            let count = usize::try_from(count).map_err(|_| malformed())?;
+            let counted = usize::try_from(count).ok();
+            // Less than no texts are none.
+            let count = counted.unwrap_or(0);
             let end = match type_bytes(kind) {
-                Some(size) => start.checked_add(size * count).ok_or_else(malformed)?,
+                Some(size) => {
+                    counted.and_then(|_| start.checked_add(size * count)).ok_or_else(malformed)?
+                }
                 None => {
                     let texts = data.get(start..).ok_or_else(malformed)?;
                     let length = texts_length(texts, count);
@@ -239,7 +247,7 @@ impl<'a> Tags<'a> {
             if type_bytes(kind).is_none() {
                 scanned += contents.len();
             }
-            if scanned > data.len() {
+            if scanned > TEXT_PASSES_MAX * data.len() {
                 return Err("the tags of the header overlap".into());
             }
             tags.insert(tag, Value { kind, count, contents });
@@ -259,6 +267,16 @@ impl<'a> Tags<'a> {
         }
         let first = contents.split(|byte| *byte == 0).next().filter(|_| count > 0);
         first.ok_or_else(|| format!("tag {tag} is empty"))
+    }
+
+    /// The first text, if there is one that is not empty.
+    fn digest(&self, tag: i32) -> Result<Option<&'a [u8]>, String> {
+        match self.0.get(&tag) {
+            Some(value) if STRINGS.contains(&value.kind) => {
+                self.text(tag).map(|text| Some(text).filter(|text| !text.is_empty()))
+            }
+            _ => Ok(None),
+        }
     }
 
     fn binary(&self, tag: i32) -> Result<&'a [u8], String> {

@@ -8,6 +8,8 @@ mod hashedrekord;
 mod intoto;
 mod keys;
 mod properties;
+mod pgp;
+mod pgp_maker;
 mod rekor_v2;
 mod rekord;
 mod signer;
