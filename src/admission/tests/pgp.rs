@@ -285,3 +285,58 @@ fn lengths_of_subpackets_are_written_as_rekor_writes_them() {
     expected[length_at] -= 4;
     assert_eq!(logged_key(&key.detached(CONTENT), &ring(&packet(2, &body))), expected);
 }
+
+#[test]
+fn the_preferred_user_says_what_the_key_may() {
+    let key = Key::new();
+    let primary = [MAY_ENCRYPT, &subpacket(25, &[1])].concat();
+    let user = |id: &str, hashed: &[u8], at: u32| key.user(id, &sig(0x13, hashed).at(CREATED + at));
+    let revoked = |id: &str, at: u32| {
+        let revocation = key.sign(&sig(0x30, &[]).at(CREATED + 99), &[&key.user_parts(id)]);
+        [user(id, MAY_ENCRYPT, at), revocation].concat()
+    };
+    let unhashed = key.user("a", &sig(0x13, &[]).unhashed(MAY_SIGN));
+    for (users, may_sign) in [
+        ([user("a", MAY_SIGN, 0), user("b", MAY_ENCRYPT, 0)], true), // the first of those as new
+        ([user("a", MAY_ENCRYPT, 0), user("b", MAY_SIGN, 0)], false),
+        ([user("a", MAY_ENCRYPT, 0), user("b", MAY_SIGN, 1)], true), // the newest
+        ([user("a", MAY_SIGN, 1), user("b", MAY_ENCRYPT, 0)], true),
+        ([user("a", MAY_SIGN, 1), user("b", &primary, 0)], false), // the primary one
+        ([user("a", &primary, 0), user("b", MAY_SIGN, 1)], false),
+        ([user("a", MAY_SIGN, 0), revoked("b", 1)], true), // the one with fewer revocations
+        ([unhashed.clone(), Vec::new()], false),
+        ([unhashed, user("a", MAY_SIGN, 0)], true), // the same user again: as it is there last
+    ] {
+        let ring = [key.packet(), users.concat()].concat();
+        let proposal = rekord(CONTENT, &key.detached(CONTENT), &ring);
+        if may_sign {
+            admitted(&proposal);
+        } else {
+            assert_eq!(refusal(&proposal), "openpgp: signature made by unknown entity");
+        }
+    }
+}
+
+#[test]
+fn the_first_bytes_of_the_hash_count_since_version_6() {
+    for key in [Key::native(4), Key::native(6)] {
+        let mut signature = key.detached(CONTENT);
+        let salt = if key.body()[0] == 6 { 17 } else { 0 };
+        let at = signature.len() - 64 - salt - 1;
+        signature[at] ^= 1;
+        let proposal = rekord(CONTENT, &signature, &key.public());
+        if key.body()[0] == 6 {
+            let words = "openpgp: invalid signature: hash tag doesn't match";
+            assert_eq!(refusal(&proposal), words);
+        } else {
+            admitted(&proposal);
+        }
+    }
+}
+
+/// The check value of CRC-24/OPENPGP is 21cf02.
+#[test]
+fn armour_ends_with_its_checksum() {
+    let text = armor::encode(armor::SIGNATURE, b"123456789");
+    assert_eq!(text.lines().nth(3), Some("=Ic8C"));
+}

@@ -107,14 +107,11 @@ proptest! {
         let block = armor::decode(text.as_bytes()).unwrap();
         prop_assert!(block.is(armor::SIGNATURE));
         prop_assert_eq!(block.into_body().unwrap(), bytes.clone());
-        let (kind, _, read) = {
-            let mut reader = pgp::armor::Dearmor::new(text.as_bytes());
-            let mut read = Vec::new();
-            std::io::Read::read_to_end(&mut reader, &mut read).unwrap();
-            (reader.typ, reader.checksum, read)
-        };
-        prop_assert_eq!(kind, Some(pgp::armor::BlockType::Signature));
-        prop_assert_eq!(read, bytes, "rPGP checks the checksum");
+        let mut reader = pgp::armor::Dearmor::new(text.as_bytes());
+        let mut read = Vec::new();
+        std::io::Read::read_to_end(&mut reader, &mut read).unwrap();
+        prop_assert_eq!(reader.typ, Some(pgp::armor::BlockType::Signature));
+        prop_assert_eq!(read, bytes, "rPGP reads it too");
     }
 }
 

@@ -10,6 +10,7 @@ use super::signer::{admitted, parse, refusal, stored};
 use crate::admission::base64::encode;
 use crate::admission::index_keys::sha256_hex;
 use crate::admission::{Policy, admit, leaf_hash_of};
+use crate::limits::RPM_TAGS_MAX;
 
 const PAYLOAD: &[u8] = b"not unpacked";
 
@@ -255,6 +256,18 @@ fn faults_are_told_in_rekors_words() {
     let digest = payload_digest(8, &hex_of(&SHA256, PAYLOAD));
     let tags = [&names()[1..], &digest].concat();
     assert_eq!(refusal(&rpm(&Draft::new(&tags).signed(&key), &key.public())), "No such entry 1000");
+}
+
+#[test]
+fn caps_hold() {
+    let key = Key::new();
+    let judge = |tags: &[Tag]| refusal(&rpm(&Draft::new(tags).signed(&key), &key.public()));
+    let many: Vec<Tag> = (0..=RPM_TAGS_MAX as i32).map(|tag| (tag, 0, 0, Vec::new())).collect();
+    assert_eq!(judge(&many), format!("the header has more than {RPM_TAGS_MAX} tags"));
+    // Texts that all end where the data does.
+    let nested = |n: i32| (0..n).map(|tag| (tag, 8, n - tag, vec![0])).collect::<Vec<Tag>>();
+    assert_eq!(judge(&nested(7)), "no usable payload digest found");
+    assert_eq!(judge(&nested(8)), "the tags of the header overlap");
 }
 
 #[test]

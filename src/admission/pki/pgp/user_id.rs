@@ -57,3 +57,53 @@ fn is_label(text: &str, at_ends: impl Fn(char) -> bool, between: &str) -> bool {
     let is_inside = |c: char| is_letter(c) || c.is_ascii_digit() || between.contains(c);
     is_end(text.chars().next()) && is_end(text.chars().next_back()) && text.chars().all(is_inside)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Rekor indexed for keys with these user IDs.
+    #[test]
+    fn addresses_are_found_where_rekor_finds_them() {
+        for (id, found) in [
+            ("a@b.cc", Some("a@b.cc")),
+            ("Name <A@b.cc>", Some("A@b.cc")),
+            ("Name (c <x@y.zz>) <a@b.cc>", Some("a@b.cc")),
+            ("x ((a) b) <a@b.cc>", Some("a@b.cc")),
+            ("x) <a@b.cc>", Some("a@b.cc")),
+            ("x <a@b.cc> <c@d.ee>", Some("a@b.cc")),
+            ("<a@b.cc", Some("a@b.cc")),
+            ("<a@b.cc\n>", Some("a@b.cc")),
+            ("\u{2003}a@b.cc ", Some("a@b.cc")),
+            ("n@m.oo <>", Some("n@m.oo")),
+            ("a@b.cc.", Some("a@b.cc.")),
+            ("a@b_c.d~e", Some("a@b_c.d~e")),
+            ("a@1b.c1d", Some("a@1b.c1d")),
+            ("ä@ö.üü", Some("ä@ö.üü")),
+            ("a{|}~!#$%&'*/=?^_`-.+b@b.cc", Some("a{|}~!#$%&'*/=?^_`-.+b@b.cc")),
+            ("", None),
+            ("<>", None),
+            ("(a@b.cc)", None),
+            ("A(x@y.zz", None),
+            ("x(y)z@w.vv", None),
+            ("x <a@b.cc) y", None),
+            ("a@b", None),
+            ("a@b.1c", None),
+            ("a@b.c1", None),
+            ("a@b.c_", None),
+            ("a@-b.cc", None),
+            ("a@b-.cc", None),
+            ("a@b..cc", None),
+            ("a@b.cc..", None),
+            ("a@.cc", None),
+            (".a@b.cc", None),
+            ("a..b@b.cc", None),
+            ("a b@b.cc", None),
+            ("a@b@c.dd", None),
+            ("\"a b\"@b.cc", None),
+        ] {
+            assert_eq!(email(id.as_bytes()), found, "{id}");
+        }
+        assert_eq!(email(b"a\xff@b.cc"), None);
+    }
+}
