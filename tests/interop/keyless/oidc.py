@@ -2,7 +2,7 @@
 """An issuer of identity tokens (OpenID Connect), as small as Fulcio and its clients allow.
 
     oidc.py serve PORT KEY            discovery document and key, on loopback
-    oidc.py token PORT KEY EMAIL      prints a token that Fulcio takes for ten minutes
+    oidc.py token PORT KEY EMAIL      prints a token that Fulcio takes for ten minutes, with no end of line
 
 KEY is an RSA private key in PEM; openssl signs with it. There is no login: who has the key mints.
 """
@@ -77,4 +77,4 @@ if __name__ == "__main__":
     if what == "serve":
         serve(int(at), private_key)
     else:
-        print(token(int(at), private_key, *rest))
+        print(token(int(at), private_key, *rest), end="")
