@@ -1,171 +1,198 @@
 # shellcheck shell=bash
-# Keyless signing in a world of its own: an issuer of tokens, Fulcio, a CT log's promises, a timestamp
-# authority, and a Cairn with both logs. Four clients sign into each log and verify each other.
+# Keyless signing with four clients: each signs and attests into each log of a Cairn of its own, and
+# then, with every server stopped, verifies what the others made, and refuses what is wrong.
 
-ALICE=alice@example.com
-KEYLESS_PIDS=()
-KEYLESS_CAIRN_PID=
-
-# keyless_start NAME URL COMMAND...: a server in the background, until it answers at URL.
-keyless_start() {
-    local name=$1 url=$2
-    shift 2
-    "$@" >"$WORK/keyless/$name.log" 2>&1 &
-    KEYLESS_PIDS+=($!)
-    await "$START_SECONDS_MAX" get "$url" >/dev/null || {
-        echo "$name does not answer at $url:" >&2
-        tail -n 20 "$WORK/keyless/$name.log" >&2
-        exit 1
-    }
-}
-
-# Fulcio listens twice: HTTP for most clients, gRPC over TLS for sigstore-java.
-keyless_fulcio() {
-    local oidc ct grpc port
-    oidc=$(free_port)
-    ct=$(free_port)
-    openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out keyless/oidc.key
-    openssl ecparam -name prime256v1 -genkey -noout -out keyless/ct.key
-    openssl pkey -in keyless/ct.key -pubout -out keyless/ct.pub
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=fulcio \
-        -addext subjectAltName=IP:127.0.0.1 -keyout keyless/tls.key -out keyless/tls.crt 2>/dev/null
-    ISSUER_URL=http://127.0.0.1:$oidc
-    keyless_start oidc "$ISSUER_URL/keys" python3 "$here/keyless/oidc.py" serve "$oidc" keyless/oidc.key
-    keyless_start ct "http://127.0.0.1:$ct" python3 "$here/keyless/ct.py" "$ct" keyless/ct.key
-    cat >keyless/fulcio.yaml <<YAML
-oidc-issuers:
-  $ISSUER_URL: {issuer-url: "$ISSUER_URL", client-id: sigstore, type: email}
-YAML
-    port=$(free_port)
-    grpc=$(free_port)
-    FULCIO_URL=http://127.0.0.1:$port
-    FULCIO_GRPC_URL=https://127.0.0.1:$grpc
-    keyless_start fulcio "$FULCIO_URL/healthz" "$FULCIO" serve --ca ephemeralca \
-        --host 127.0.0.1 --port "$port" --grpc-host 127.0.0.1 --grpc-port "$grpc" --metrics-port 0 \
-        --grpc-tls-certificate keyless/tls.crt --grpc-tls-key keyless/tls.key \
-        --legacy-unix-domain-socket "$WORK/keyless/fulcio.sock" --config-path keyless/fulcio.yaml \
-        --ct-log-url "http://127.0.0.1:$ct" --ct-log-public-key-path keyless/ct.pub
-    get "$FULCIO_URL/api/v2/trustBundle" >keyless/bundle.json
-    value keyless/bundle.json "'\\n'.join(d['chains'][0]['certificates'])" >keyless/fulcio.pem
-    passes "cosign v3: trusted-root create with Fulcio and a CT log" '' \
-        "$COSIGN_V3" trusted-root create --out keyless/cosign.json \
-        --fulcio="url=$FULCIO_URL,certificate-chain=keyless/fulcio.pem" \
-        --ctfe="url=http://127.0.0.1:$ct,public-key=keyless/ct.pub,start-time=$START_TIME"
-    # sigstore-python insists on a name that cosign leaves out.
-    change_json keyless/cosign.json keyless/others.json \
-        "d['certificateAuthorities'][0]['subject']['commonName'] = 'fulcio'"
-}
-
-# Two logs of ours, and a trusted root and signing configs of all of it. `stranger` is a root of the
-# same world but for the log keys: those of the suite's other Cairn.
-keyless_prepare() {
-    mkdir keyless
-    keyless_fulcio
-    local port log tsa=("$TSA_SERVER" serve --host 127.0.0.1 --timestamp-signer memory --disable-ntp-monitoring)
-    port=$(free_port)
-    local tsa_url=http://127.0.0.1:$port/api/v1/timestamp
-    keyless_start tsa "$tsa_url/certchain" "${tsa[@]}" --port "$port"
-    get "$tsa_url/certchain" >keyless/tsa.pem
-    port=$(free_port)
-    KEYLESS_URL=http://127.0.0.1:$port
-    keyless_start cairn "$KEYLESS_URL/checkpoint" "$CAIRN" serve --data-dir keyless/data \
-        --hostname 127.0.0.1 --listen "127.0.0.1:$port" --metrics-listen off --log-format json
-    KEYLESS_CAIRN_PID=${KEYLESS_PIDS[-1]}
-    "$CAIRN" trusted-root --data-dir keyless/data --url "$KEYLESS_URL" --merge keyless/others.json \
-        --tsa-url "$tsa_url" --tsa-chain keyless/tsa.pem >keyless/world.root.json
-    "$CAIRN" trusted-root --data-dir data-v2 --url "$KEYLESS_URL" --merge keyless/others.json \
-        --tsa-url "$tsa_url" --tsa-chain keyless/tsa.pem >keyless/stranger.root.json
-    json "cairn: trusted-root --merge keeps Fulcio and the CT log" \
-        "[len(d[k]) for k in ('tlogs', 'certificateAuthorities', 'ctlogs', 'timestampAuthorities')]
-         == [2, 1, 1, 1]" cat keyless/world.root.json
-    for log in v1 v2; do
-        "$CAIRN" signing-config --data-dir keyless/data --url "$KEYLESS_URL" --log "$log" \
-            --oidc-url "$ISSUER_URL" --tsa-url "$tsa_url" --fulcio-url "$FULCIO_URL" \
-            >"keyless/$log.config.json"
-        change_json "keyless/$log.config.json" "keyless/$log.grpc.config.json" \
-            "d['caUrls'][0]['url'] = '$FULCIO_GRPC_URL'"
-    done
-    python_trust world v1
-    python_trust world v2
-    python_trust stranger v2
-    keyless_clients
-}
-
-# python_trust ROOT LOG: a ClientTrustConfig, which is how sigstore-python takes both files.
-python_trust() {
-    python3 - "keyless/$1.root.json" "keyless/$2.config.json" >"keyless/$1.$2.trust.json" <<'PYTHON'
-import json, sys
-
-root, config = (json.load(open(path)) for path in sys.argv[1:])
-print(json.dumps({"mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
-                  "trustedRoot": root, "signingConfig": config}))
-PYTHON
-}
-
-# Which of them are there, and the command of each.
-keyless_clients() {
-    local jars
-    KEYLESS_CLIENTS=(cosign)
-    if [[ -x $SIGSTORE_PYTHON_BIN ]]; then
-        KEYLESS_CLIENTS+=(python)
-    else
-        echo "skipped: sigstore-python (Python 3.10 with venv was missing at the installation)"
-    fi
-    if [[ -d $NODE_MODULES ]]; then
-        KEYLESS_CLIENTS+=(js)
-        JS=(env "NODE_PATH=$NODE_MODULES" node "$here/keyless/keyless.js")
-    else
-        echo "skipped: sigstore-js (npm was missing at the installation)"
-    fi
-    if [[ ! -d $JAVA_JARS ]]; then
-        echo "skipped: sigstore-java (a JDK or Maven was missing at the installation)"
-        return
-    fi
-    KEYLESS_CLIENTS+=(java)
-    jars=$(sed "s|^[0-9a-f]* *|$JAVA_JARS/|" "$here/keyless/jars.sha256" | paste -sd:)
-    passes "sigstore-java: the driver compiles" '' \
-        javac -encoding UTF-8 -cp "$jars" -d keyless/classes "$here/keyless/Keyless.java"
-    keytool -importcert -noprompt -alias fulcio -file keyless/tls.crt -keystore keyless/trust.p12 \
-        -storetype PKCS12 -storepass interop 2>/dev/null
-    # Java does not look at the proxies in the environment.
-    JAVA=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xmx256m -cp "$jars:keyless/classes"
-        -Djavax.net.ssl.trustStore=keyless/trust.p12 -Djavax.net.ssl.trustStorePassword=interop
-        -Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=9 -Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=9
-        Keyless)
-}
-
-# signer CLIENT LOG BUNDLE ARTIFACT: sets SIGN to the command.
-signer() {
-    local token
-    python3 "$here/keyless/oidc.py" token "${ISSUER_URL##*:}" keyless/oidc.key "$ALICE" >keyless/token
-    token=$(cat keyless/token)
-    case $1 in
-        cosign) SIGN=("$COSIGN_V3" sign-blob --yes --identity-token keyless/token
-            --signing-config "keyless/$2.config.json" --trusted-root keyless/world.root.json
-            --bundle "$3" "$4") ;;
-        python) SIGN=("$SIGSTORE_PYTHON_BIN" --trust-config "keyless/world.$2.trust.json" sign
-            --identity-token "$token" --bundle "$3" "$4") ;;
-        js) SIGN=("${JS[@]}" sign "keyless/$2.config.json" keyless/token "$3" "$4") ;;
-        java) SIGN=("${JAVA[@]}" sign keyless/world.root.json "keyless/$2.grpc.config.json"
-            keyless/token "$3" "$4") ;;
-    esac
-}
-
-# verifier CLIENT ROOT BUNDLE ARTIFACT EMAIL ISSUER: sets VERIFY to the command.
-verifier() {
-    local root=keyless/$2.root.json bundle=$3 artifact=$4 email=$5 issuer=$6
-    case $1 in
-        cosign) VERIFY=("$COSIGN_V3" verify-blob --trusted-root "$root" --bundle "$bundle"
-            --certificate-identity "$email" --certificate-oidc-issuer "$issuer" "$artifact") ;;
-        python) VERIFY=("$SIGSTORE_PYTHON_BIN" --trust-config "keyless/$2.v2.trust.json" verify identity
-            --offline --bundle "$bundle" --cert-identity "$email" --cert-oidc-issuer "$issuer"
-            "$artifact") ;;
-        js) VERIFY=("${JS[@]}" verify "$root" "$bundle" "$artifact" "$email" "$issuer") ;;
-        java) VERIFY=("${JAVA[@]}" verify "$root" "$bundle" "$artifact" "$email" "$issuer") ;;
-    esac
-}
+# shellcheck source=tests/interop/keyless/world.sh
+source "$here/keyless/world.sh"
+# shellcheck source=tests/interop/keyless/clients.sh
+source "$here/keyless/clients.sh"
 
 keyless_size() {
     get "$KEYLESS_URL/api/v1/log" >keyless/log.json
     echo "$(value keyless/log.json 'd["treeSize"]') $(get "$KEYLESS_URL/checkpoint" | sed -n 2p)"
+}
+
+# What each says when it refuses; `refuses` counts no other reason.
+declare -A REFUSAL=(
+    [cosign artifact]='could not verify message: invalid signature'
+    [cosign identity]='expected SAN value "eve@example.com", got "alice@example.com"'
+    [cosign issuer]='expected issuer value'
+    [cosign stranger]='not enough verified log entries from transparency log: 0 < 1'
+    [cosign impostor]='log inclusion|log entr'
+    [cosign proof]='log inclusion|log entr|inclusion'
+    [python artifact]='message digest mismatch'
+    [python identity]="SANs do not match eve@example.com"
+    [python issuer]='OIDCIssuer does not match'
+    [python stranger]='checkpoint: invalid signature: keyring'
+    [python impostor]='checkpoint: invalid signature: keyring'
+    [python proof]='inclusion'
+    [js artifact]='SIGNATURE_ERROR'
+    [js identity]='UNTRUSTED_SIGNER_ERROR'
+    [js issuer]='expected issuer='
+    [js stranger]='TLOG_INCLUSION_PRO(MISE|OF)_ERROR'
+    [js impostor]='TLOG_INCLUSION_PRO(MISE|OF)_ERROR'
+    [js proof]='TLOG_INCLUSION_PROOF_ERROR'
+    [java artifact]='artifact digest does not match'
+    [java identity]='No provided certificate identities matched'
+    [java issuer]='No provided certificate identities matched'
+    [java stranger]='does not match any provided transparency logs'
+    [java impostor]='Entry SET was not valid|Checkpoint signature was invalid'
+    [java proof]='Inclusion proof verification failed'
+)
+
+keyless_sign() {
+    local client log
+    for log in v1 v2; do
+        signer cosign "$log" "keyless/first.$log.json" blob
+        passes "cosign: signs keyless, the first entry of $log" '' "${SIGN[@]}"
+        for client in "${KEYLESS_CLIENTS[@]}"; do
+            signer "$client" "$log" "keyless/$client.$log.json" blob
+            passes "$client: signs keyless into $log" '' "${SIGN[@]}"
+        done
+    done
+    local n=$((${#KEYLESS_CLIENTS[@]} + 1))
+    equal "keyless: one entry each, in each log" "$(keyless_size)" "$n $n"
+    json "rekor-cli: finds all of v1 by the address in the certificates" "len(set(d['UUIDs'])) == $n" \
+        "$REKOR_CLI" --rekor_server "$KEYLESS_URL" --format json search --email "$ALICE"
+    for client in "${KEYLESS_CLIENTS[@]}"; do
+        json "$client: v1 promises a time, and no authority was asked" "
+            [(e['kindVersion']['version'], int(e['integratedTime']) > 0, 'inclusionPromise' in e)
+             for e in d['verificationMaterial']['tlogEntries']] == [('0.0.1', True, True)]
+            and not d['verificationMaterial'].get('timestampVerificationData', {}).get('rfc3161Timestamps')" \
+            cat "keyless/$client.v1.json"
+        json "$client: v2 promises nothing, and an authority was asked" "
+            [(e['kindVersion']['version'], int(e.get('integratedTime', 0)), e.get('inclusionPromise'))
+             for e in d['verificationMaterial']['tlogEntries']] == [('0.0.2', 0, None)]
+            and len(d['verificationMaterial']['timestampVerificationData']['rfc3161Timestamps']) == 1" \
+            cat "keyless/$client.v2.json"
+    done
+}
+
+# Each verifies the bundles of all.
+keyless_verify() {
+    local client other log
+    for client in "${KEYLESS_CLIENTS[@]}"; do
+        for log in v1 v2; do
+            for other in "${KEYLESS_CLIENTS[@]}"; do
+                verifier "$client" world "keyless/$other.$log.json" blob "$ALICE" "$ISSUER_URL"
+                passes "$client: verifies what $other signed into $log" 'Verified OK|OK: blob|verified by' \
+                    "${VERIFY[@]}"
+            done
+            verifier "$client" world "keyless/first.$log.json" blob "$ALICE" "$ISSUER_URL"
+            if [[ $client == python ]]; then
+                refuses "python: cannot read the first entry of $log, whose index cosign leaves out" \
+                    'logIndex' "${VERIFY[@]}"
+            else
+                passes "$client: verifies the first entry of $log" 'Verified OK|verified by' "${VERIFY[@]}"
+            fi
+        done
+    done
+}
+
+# refused CLIENT LOG REASON ARGUMENT...: those of verifier, and CLIENT refuses for REASON.
+refused() {
+    local client=$1 log=$2 reason=$3
+    shift 3
+    verifier "$client" "$@"
+    refuses "$client: refuses what it signed into $log: $reason" "${REFUSAL["$client $reason"]}" "${VERIFY[@]}"
+}
+
+keyless_refuse() {
+    local client log bundle
+    for client in "${KEYLESS_CLIENTS[@]}"; do
+        for log in v1 v2; do
+            bundle=keyless/$client.$log.json
+            refused "$client" "$log" artifact world "$bundle" blob.tampered "$ALICE" "$ISSUER_URL"
+            refused "$client" "$log" identity world "$bundle" blob eve@example.com "$ISSUER_URL"
+            refused "$client" "$log" issuer world "$bundle" blob "$ALICE" "$ISSUER"
+            refused "$client" "$log" stranger stranger "$bundle" blob "$ALICE" "$ISSUER_URL"
+            refused "$client" "$log" impostor impostor "$bundle" blob "$ALICE" "$ISSUER_URL"
+            tamper "$bundle" keyless/spoilt.json "
+hashes = d['verificationMaterial']['tlogEntries'][0]['inclusionProof']['hashes']
+hashes[0] = flip(hashes[0])"
+            refused "$client" "$log" proof world keyless/spoilt.json blob "$ALICE" "$ISSUER_URL"
+        done
+    done
+}
+
+# Who cannot verify whose attestation, and what it says. cosign writes statements of version 0.1. In
+# v2, cosign and sigstore-python log an envelope as hashedrekord 0.0.2, the other two as dsse 0.0.2.
+declare -A ATTESTATION_REFUSAL=(
+    [python cosign v1]="malformed in-toto statement"
+    [python cosign v2]="malformed in-toto statement"
+    [python js v2]='Unsupported DSSE log entry type: dsse/0.0.2'
+    [python java v2]='Unsupported DSSE log entry type: dsse/0.0.2'
+    [cosign js v2]='only supported with --new-bundle-format'
+    [cosign java v2]='only supported with --new-bundle-format'
+    [js cosign v2]='digest mismatch'
+    [js python v2]='digest mismatch'
+    [java cosign v2]='Expecting type dsse:0.0.2, but found hashedrekord:0.0.2'
+    [java python v2]='Expecting type dsse:0.0.2, but found hashedrekord:0.0.2'
+)
+
+# sigstore-java attests into v2 alone.
+keyless_attest() {
+    local client log
+    cat >keyless/predicate.json <<'JSON'
+{"buildDefinition": {"buildType": "https://build.example/t", "externalParameters": {}},
+ "runDetails": {"builder": {"id": "https://builder.example"}}}
+JSON
+    python3 - "$SLSA_V1" >keyless/statement.json <<'PYTHON'
+import hashlib, json, sys
+
+digest = hashlib.sha256(open("blob", "rb").read()).hexdigest()
+print(json.dumps({"_type": "https://in-toto.io/Statement/v1", "predicateType": sys.argv[1],
+                  "subject": [{"name": "blob", "digest": {"sha256": digest}}],
+                  "predicate": json.load(open("keyless/predicate.json"))}))
+PYTHON
+    for client in "${KEYLESS_CLIENTS[@]}"; do
+        for log in v1 v2; do
+            [[ $client.$log != java.v1 ]] || continue
+            attester "$client" "$log" "keyless/$client.$log.attestation"
+            passes "$client: attests keyless into $log" '' "${SIGN[@]}"
+        done
+    done
+}
+
+keyless_verify_attestations() {
+    local client other log reason bundle
+    for client in "${KEYLESS_CLIENTS[@]}"; do
+        for other in "${KEYLESS_CLIENTS[@]}"; do
+            for log in v1 v2; do
+                bundle=keyless/$other.$log.attestation
+                [[ -e $bundle ]] || continue
+                reason=${ATTESTATION_REFUSAL["$client $other $log"]:-}
+                attested "$client" "$bundle" blob "$ALICE"
+                if [[ -n $reason ]]; then
+                    refuses "$client: cannot verify what $other attested in $log" "$reason" "${VERIFY[@]}"
+                    continue
+                fi
+                passes "$client: verifies what $other attested in $log" 'Verified OK|OK: blob|verified by' \
+                    "${VERIFY[@]}"
+                attested "$client" "$bundle" blob eve@example.com
+                refuses "$client: and no other identity" "${REFUSAL["$client identity"]}" "${VERIFY[@]}"
+            done
+        done
+    done
+}
+
+# Everything ends here: what follows asks nobody.
+keyless_stop() {
+    local code=0
+    stop "$KEYLESS_CAIRN_PID" || code=$?
+    KEYLESS_CAIRN_PID=
+    keyless_clean_up
+    cat keyless/cairn.log >>cairn.log
+    equal "cairn: the keyless server ends on SIGTERM with exit code 0" "code $code" "code 0"
+    passes "cairn: fsck finds both logs whole" '' "$CAIRN" fsck --data-dir keyless/data
+}
+
+keyless() {
+    keyless_prepare
+    keyless_sign
+    keyless_attest
+    keyless_stop
+    keyless_verify
+    keyless_refuse
+    keyless_verify_attestations
 }

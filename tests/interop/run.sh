@@ -18,6 +18,8 @@ source "$here/cosign-identity.sh"
 source "$here/rekor-cli.sh"
 # shellcheck source=tests/interop/rekor-v2.sh
 source "$here/rekor-v2.sh"
+# shellcheck source=tests/interop/keyless.sh
+source "$here/keyless.sh"
 
 die() {
     echo "interop: $*" >&2
@@ -43,7 +45,10 @@ find_tools() {
     GRPCURL=$(client_path grpcurl v1.9.4)
     TSA_SERVER=$(client_path timestamp-server v2.1.3)
     TESSERA_FSCK=$(client_path fsck v1.0.4)
+    FULCIO=$(client_path fulcio v1.8.8)
     NODE_MODULES=$(js_path)/node_modules
+    SIGSTORE_PYTHON_BIN=$(python_path)/bin/sigstore
+    JAVA_JARS=$(java_path)
 }
 
 # The clients see nothing of the user's settings and reach nothing but loopback:
@@ -146,6 +151,7 @@ main() {
     start_cairn
     after_a_restart
     rekor_v2
+    keyless
     stop_and_check
     passes "cairn: fsck finds the log whole" '' "$CAIRN" fsck --data-dir data
     server_log_is_clean

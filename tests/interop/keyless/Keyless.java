@@ -9,6 +9,7 @@ import dev.sigstore.bundle.Bundle;
 import dev.sigstore.oidc.client.OidcClients;
 import dev.sigstore.oidc.client.TokenStringOidcClient;
 import dev.sigstore.strings.StringMatcher;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -17,6 +18,7 @@ import java.nio.file.Path;
  *
  * <pre>
  *   Keyless sign TRUSTED-ROOT SIGNING-CONFIG TOKEN-FILE BUNDLE ARTIFACT
+ *   Keyless attest TRUSTED-ROOT SIGNING-CONFIG TOKEN-FILE BUNDLE STATEMENT
  *   Keyless verify TRUSTED-ROOT BUNDLE ARTIFACT EMAIL ISSUER
  * </pre>
  *
@@ -26,7 +28,7 @@ class Keyless {
   public static void main(String[] arguments) throws Exception {
     var root = TrustedRootProvider.from(Path.of(arguments[1]));
     switch (arguments[0]) {
-      case "sign" -> sign(root, arguments);
+      case "sign", "attest" -> sign(root, arguments);
       case "verify" -> verify(root, arguments);
       default -> throw new IllegalArgumentException(arguments[0]);
     }
@@ -43,7 +45,12 @@ class Keyless {
             .forceCredentialProviders(OidcClients.of(token))
             .signingAlgorithm(SigningAlgorithm.PKIX_ECDSA_P256_SHA_256)
             .build()) {
-      Files.writeString(Path.of(arguments[4]), signer.signFile(Path.of(arguments[5])).toJson());
+      var artifact = Path.of(arguments[5]);
+      var bundle =
+          arguments[0].equals("sign")
+              ? signer.signFile(artifact)
+              : signer.attest(Files.readString(artifact));
+      Files.writeString(Path.of(arguments[4]), bundle.toJson());
     }
     System.out.println("signed by sigstore-java");
   }
@@ -59,7 +66,7 @@ class Keyless {
         .build()
         .verify(
             Path.of(arguments[3]),
-            Bundle.from(Path.of(arguments[2]), java.nio.charset.StandardCharsets.UTF_8),
+            Bundle.from(Path.of(arguments[2]), StandardCharsets.UTF_8),
             VerificationOptions.builder().addCertificateMatchers(signer).build());
     System.out.println("verified by sigstore-java");
   }

@@ -12,8 +12,11 @@ const { Verifier, toSignedEntity, toTrustMaterial } = require("@sigstore/verify"
 const json = (path) => JSON.parse(fs.readFileSync(path));
 
 async function sign(config, token, bundle, artifact, type) {
+  const services = json(config);
+  // It insists on a timestamp authority wherever there is a selector of one.
+  if (!services.tsaUrls?.length) delete services.tsaConfig;
   const builder = bundleBuilderFromSigningConfig({
-    signingConfig: SigningConfig.fromJSON(json(config)),
+    signingConfig: SigningConfig.fromJSON(services),
     identityProvider: { getToken: async () => fs.readFileSync(token, "utf8").trim() },
     bundleType: type ? "dsseEnvelope" : "messageSignature",
   });
