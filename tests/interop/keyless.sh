@@ -14,30 +14,30 @@ keyless_size() {
 
 # What each says when it refuses; `refuses` counts no other reason.
 declare -A REFUSAL=(
-    [cosign artifact]='could not verify message: invalid signature'
-    [cosign identity]='expected SAN value "eve@example.com", got "alice@example.com"'
-    [cosign issuer]='expected issuer value'
-    [cosign stranger]='not enough verified log entries from transparency log: 0 < 1'
-    [cosign impostor]='log inclusion|log entr'
-    [cosign proof]='log inclusion|log entr|inclusion'
-    [python artifact]='message digest mismatch'
-    [python identity]="SANs do not match eve@example.com"
-    [python issuer]='OIDCIssuer does not match'
-    [python stranger]='checkpoint: invalid signature: keyring'
-    [python impostor]='checkpoint: invalid signature: keyring'
-    [python proof]='inclusion'
-    [js artifact]='SIGNATURE_ERROR'
-    [js identity]='UNTRUSTED_SIGNER_ERROR'
-    [js issuer]='expected issuer='
-    [js stranger]='TLOG_INCLUSION_PRO(MISE|OF)_ERROR'
-    [js impostor]='TLOG_INCLUSION_PRO(MISE|OF)_ERROR'
-    [js proof]='TLOG_INCLUSION_PROOF_ERROR'
-    [java artifact]='artifact digest does not match'
-    [java identity]='No provided certificate identities matched'
-    [java issuer]='No provided certificate identities matched'
-    [java stranger]='does not match any provided transparency logs'
-    [java impostor]='Entry SET was not valid|Checkpoint signature was invalid'
-    [java proof]='Inclusion proof verification failed'
+    [cosign another artifact]='could not verify message: invalid signature'
+    [cosign another identity]='expected SAN value "eve@example.com", got "alice@example.com"'
+    [cosign another issuer]='expected issuer value'
+    [cosign other logs]='not enough verified log entries from transparency log: 0 < 1'
+    [cosign our log ID, another key]='0 < 1|note has no verifiable signatures'
+    [cosign a changed proof]='does not match expected root'
+    [python another artifact]='message digest mismatch'
+    [python another identity]="SANs do not match eve@example.com"
+    [python another issuer]='OIDCIssuer does not match'
+    [python other logs]='checkpoint: invalid signature: keyring'
+    [python our log ID, another key]='checkpoint: invalid signature: keyring'
+    [python a changed proof]='inclusion proof contains invalid root hash'
+    [js another artifact]='SIGNATURE_ERROR'
+    [js another identity]='UNTRUSTED_SIGNER_ERROR'
+    [js another issuer]='expected issuer='
+    [js other logs]='TLOG_INCLUSION_PRO(MISE|OF)_ERROR'
+    [js our log ID, another key]='TLOG_INCLUSION_PRO(MISE|OF)_ERROR'
+    [js a changed proof]='TLOG_INCLUSION_PROOF_ERROR'
+    [java another artifact]='artifact digest does not match'
+    [java another identity]='No provided certificate identities matched'
+    [java another issuer]='No provided certificate identities matched'
+    [java other logs]='does not match any provided transparency logs'
+    [java our log ID, another key]='Entry SET was not valid|Checkpoint signature was invalid'
+    [java a changed proof]='Inclusion proof verification failed'
 )
 
 keyless_sign() {
@@ -94,7 +94,7 @@ refused() {
     local client=$1 log=$2 reason=$3
     shift 3
     verifier "$client" "$@"
-    refuses "$client: refuses what it signed into $log: $reason" "${REFUSAL["$client $reason"]}" "${VERIFY[@]}"
+    refuses "$client: refuses its own from $log: $reason" "${REFUSAL["$client $reason"]}" "${VERIFY[@]}"
 }
 
 keyless_refuse() {
@@ -102,15 +102,15 @@ keyless_refuse() {
     for client in "${KEYLESS_CLIENTS[@]}"; do
         for log in v1 v2; do
             bundle=keyless/$client.$log.json
-            refused "$client" "$log" artifact world "$bundle" blob.tampered "$ALICE" "$ISSUER_URL"
-            refused "$client" "$log" identity world "$bundle" blob eve@example.com "$ISSUER_URL"
-            refused "$client" "$log" issuer world "$bundle" blob "$ALICE" "$ISSUER"
-            refused "$client" "$log" stranger stranger "$bundle" blob "$ALICE" "$ISSUER_URL"
-            refused "$client" "$log" impostor impostor "$bundle" blob "$ALICE" "$ISSUER_URL"
+            refused "$client" "$log" "another artifact" world "$bundle" blob.tampered "$ALICE" "$ISSUER_URL"
+            refused "$client" "$log" "another identity" world "$bundle" blob eve@example.com "$ISSUER_URL"
+            refused "$client" "$log" "another issuer" world "$bundle" blob "$ALICE" "$ISSUER"
+            refused "$client" "$log" "other logs" stranger "$bundle" blob "$ALICE" "$ISSUER_URL"
+            refused "$client" "$log" "our log ID, another key" impostor "$bundle" blob "$ALICE" "$ISSUER_URL"
             tamper "$bundle" keyless/spoilt.json "
 hashes = d['verificationMaterial']['tlogEntries'][0]['inclusionProof']['hashes']
 hashes[0] = flip(hashes[0])"
-            refused "$client" "$log" proof world keyless/spoilt.json blob "$ALICE" "$ISSUER_URL"
+            refused "$client" "$log" "a changed proof" world keyless/spoilt.json blob "$ALICE" "$ISSUER_URL"
         done
     done
 }
@@ -167,10 +167,10 @@ keyless_verify_attestations() {
                     refuses "$client: cannot verify what $other attested in $log" "$reason" "${VERIFY[@]}"
                     continue
                 fi
-                passes "$client: verifies what $other attested in $log" 'Verified OK|OK: blob|verified by' \
-                    "${VERIFY[@]}"
+                passes "$client: verifies what $other attested in $log" \
+                    'Verified OK|OK: blob|verified by' "${VERIFY[@]}"
                 attested "$client" "$bundle" blob eve@example.com
-                refuses "$client: and no other identity" "${REFUSAL["$client identity"]}" "${VERIFY[@]}"
+                refuses "$client: but by no other identity" "${REFUSAL["$client another identity"]}" "${VERIFY[@]}"
             done
         done
     done

@@ -28,8 +28,8 @@ keyless_clients() {
     jars=$(sed "s|^[0-9a-f]* *|$JAVA_JARS/|" "$here/keyless/jars.sha256" | paste -sd:)
     passes "sigstore-java: the driver compiles" '' \
         javac -encoding UTF-8 -cp "$jars" -d keyless/classes "$here/keyless/Keyless.java"
-    keytool -importcert -noprompt -alias fulcio -file keyless/tls.crt -keystore keyless/trust.p12 \
-        -storetype PKCS12 -storepass interop 2>/dev/null
+    call keytool -importcert -noprompt -alias fulcio -file keyless/tls.crt -storepass interop \
+        -storetype PKCS12 -keystore keyless/trust.p12 || die "keytool: $(cat "$WORK/all")"
     # Java does not look at the proxies in the environment.
     JAVA=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xmx256m -cp "$jars:keyless/classes"
         -Djavax.net.ssl.trustStore=keyless/trust.p12 -Djavax.net.ssl.trustStorePassword=interop

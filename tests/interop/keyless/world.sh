@@ -61,10 +61,11 @@ YAML
 keyless_prepare() {
     mkdir keyless
     keyless_fulcio
-    local port log tsa=("$TSA_SERVER" serve --host 127.0.0.1 --timestamp-signer memory --disable-ntp-monitoring)
+    local port tsa_url
     port=$(free_port)
-    local tsa_url=http://127.0.0.1:$port/api/v1/timestamp
-    keyless_start tsa "$tsa_url/certchain" "${tsa[@]}" --port "$port"
+    tsa_url=http://127.0.0.1:$port/api/v1/timestamp
+    keyless_start tsa "$tsa_url/certchain" "$TSA_SERVER" serve --host 127.0.0.1 --port "$port" \
+        --timestamp-signer memory --disable-ntp-monitoring
     get "$tsa_url/certchain" >keyless/tsa.pem
     port=$(free_port)
     KEYLESS_URL=http://127.0.0.1:$port
