@@ -182,6 +182,8 @@ keyless_stop() {
     stop "$KEYLESS_CAIRN_PID" || code=$?
     KEYLESS_CAIRN_PID=
     keyless_clean_up
+    stop "$TSA_PID" || true
+    TSA_PID=
     cat keyless/cairn.log >>cairn.log
     equal "cairn: the keyless server ends on SIGTERM with exit code 0" "code $code" "code 0"
     passes "cairn: fsck finds both logs whole" '' "$CAIRN" fsck --data-dir keyless/data

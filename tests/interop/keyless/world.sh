@@ -57,16 +57,12 @@ YAML
 }
 
 # Two logs of ours, and the trusted root and signing configs of all of it. `stranger` is a root of the
-# same world but for the logs: those of the suite's other Cairn.
+# same world but for the logs: those of the suite's other Cairn. The timestamp authority is that of
+# rekor-v2.sh: its metrics have one port that cannot be changed, so there is room for one.
 keyless_prepare() {
     mkdir keyless
     keyless_fulcio
-    local port tsa_url
-    port=$(free_port)
-    tsa_url=http://127.0.0.1:$port/api/v1/timestamp
-    keyless_start tsa "$tsa_url/certchain" "$TSA_SERVER" serve --host 127.0.0.1 --port "$port" \
-        --timestamp-signer memory --disable-ntp-monitoring
-    get "$tsa_url/certchain" >keyless/tsa.pem
+    local port
     port=$(free_port)
     KEYLESS_URL=http://127.0.0.1:$port
     keyless_start cairn "$KEYLESS_URL/checkpoint" "$CAIRN" serve --data-dir keyless/data \
@@ -74,9 +70,9 @@ keyless_prepare() {
     KEYLESS_CAIRN_PID=${KEYLESS_PIDS[-1]}
     unset 'KEYLESS_PIDS[-1]'
     "$CAIRN" trusted-root --data-dir keyless/data --url "$KEYLESS_URL" --merge keyless/others.json \
-        --tsa-url "$tsa_url" --tsa-chain keyless/tsa.pem >keyless/world.root.json
+        --tsa-url "$TSA_URL" --tsa-chain tsa.pem >keyless/world.root.json
     "$CAIRN" trusted-root --data-dir data-v2 --url "$KEYLESS_URL" --merge keyless/others.json \
-        --tsa-url "$tsa_url" --tsa-chain keyless/tsa.pem >keyless/stranger.root.json
+        --tsa-url "$TSA_URL" --tsa-chain tsa.pem >keyless/stranger.root.json
     json "cairn: trusted-root --merge keeps Fulcio and the CT log" \
         "[len(d[k]) for k in ('tlogs', 'certificateAuthorities', 'ctlogs', 'timestampAuthorities')]
          == [2, 1, 1, 1]" cat keyless/world.root.json
@@ -84,7 +80,7 @@ keyless_prepare() {
     local config=("$CAIRN" signing-config --data-dir keyless/data --url "$KEYLESS_URL"
         --fulcio-url "$FULCIO_URL" --oidc-url "$ISSUER_URL")
     "${config[@]}" --log v1 >keyless/v1.config.json
-    "${config[@]}" --log v2 --tsa-url "$tsa_url" >keyless/v2.config.json
+    "${config[@]}" --log v2 --tsa-url "$TSA_URL" >keyless/v2.config.json
     keyless_variants
     keyless_clients
 }
