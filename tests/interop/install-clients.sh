@@ -114,7 +114,7 @@ install_java() {
     fi
     rm -rf "$target"
     mkdir -p "$target"
-    mvn --batch-mode --quiet -Dstyle.color=never --file "$here/keyless/pom.xml" dependency:copy-dependencies \
+    mvn --batch-mode --quiet --file "$here/keyless/pom.xml" dependency:copy-dependencies \
         -DincludeScope=runtime -DoutputDirectory="$target" || die "sigstore-java: Maven failed"
     (cd "$target" && sha256sum --quiet --check "$here/keyless/jars.sha256") ||
         die "sigstore-java: the jars are not those of jars.sha256"
