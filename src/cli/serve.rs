@@ -154,6 +154,7 @@ async fn open_log(
         guard,
         witnessing: witnessing(config)?,
         interval_min: config.checkpoint_interval(),
+        republish_after: config.republish_after(),
         ..publisher::Setup::new(Arc::new(core), store.clone(), unix_seconds, metrics)
     };
     let publisher = Publisher::start(setup, heads).await;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{DuplicatesSetting, Settings, WitnessMode};
+use crate::limits::REPUBLISH_AFTER_DEFAULT;
 
 /// What a log speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -73,6 +74,8 @@ pub struct LogSettings {
     pub quota_entries_max: Option<u64>,
     /// Time between two checkpoints, at least, in milliseconds.
     pub checkpoint_interval_ms: Option<u64>,
+    /// Time without growth after which a witnessed checkpoint is cosigned anew, in seconds.
+    pub checkpoint_republish_seconds: Option<u64>,
     /// File with the witnesses and their quorum (C2SP tlog-policy).
     pub witness_policy: Option<PathBuf>,
     /// What happens without quorum.
@@ -100,6 +103,12 @@ impl LogConfig {
     /// Time between two checkpoints, at least.
     pub fn checkpoint_interval(&self) -> Duration {
         Duration::from_millis(self.set.checkpoint_interval_ms.unwrap_or(0))
+    }
+
+    /// Time without growth after which a witnessed checkpoint is cosigned anew.
+    pub fn republish_after(&self) -> Duration {
+        let set = self.set.checkpoint_republish_seconds;
+        set.map_or(REPUBLISH_AFTER_DEFAULT, |seconds| Duration::from_secs(seconds.max(1)))
     }
 }
 
@@ -189,6 +198,8 @@ pub(super) fn resolve(settings: &Settings) -> Result<Vec<LogConfig>, LogsError> 
         set.witness_policy = set.witness_policy.or(settings.witness_policy.clone());
         set.witness_mode = set.witness_mode.or(settings.witness_mode);
         set.checkpoint_interval_ms = set.checkpoint_interval_ms.or(settings.checkpoint_interval_ms);
+        set.checkpoint_republish_seconds =
+            set.checkpoint_republish_seconds.or(settings.checkpoint_republish_seconds);
         set.read_only = set.read_only.or(settings.read_only);
         set.legacy_dsse = set.legacy_dsse.or(settings.legacy_dsse);
         set.enabled_kinds = set.enabled_kinds.or(settings.enabled_kinds.clone());
