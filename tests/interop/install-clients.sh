@@ -78,9 +78,31 @@ install_js() {
     echo "sigstore-js $SIGSTORE_JS: installed, $target"
 }
 
+# Compiled from its folder, with the modules that its go.sum has, and no others.
+install_auditor() {
+    local target staging
+    target=$(auditor_path)
+    if [[ -x $target ]]; then
+        echo "auditor: in place, $target"
+        return
+    fi
+    echo "auditor: compiling $here/auditor (minutes, the first time)"
+    mkdir -p "$(dirname "$target")"
+    staging=$(mktemp -d "$(dirname "$target")/build.XXXXXX")
+    if ! (cd "$here/auditor" && CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS='' GOWORK=off \
+        go build -mod=readonly -trimpath -o "$staging/auditor" .); then
+        rm -rf "$staging"
+        die "auditor: does not compile; is the Go module proxy reachable (go env GOPROXY)?"
+    fi
+    mv "$staging/auditor" "$target"
+    rm -rf "$staging"
+    echo "auditor: installed, $target"
+}
+
 main() {
     check_go
     install_js
+    install_auditor
     local line command version package
     for line in "${CLIENTS[@]}"; do
         read -r command version package <<<"$line"
