@@ -108,8 +108,11 @@ def has_cosigned(note, key):
             open(signed, "w").write(f"cosignature/v1\ntime {moment}\n{body}\n")
             open(signature, "wb").write(blob[12:])
             open(public, "wb").write(ED25519_SPKI + base64.b64decode(raw)[1:])
-            openssl("pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey", public,
-                    "-rawin", "-in", signed, "-sigfile", signature)
+            try:
+                openssl("pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey", public,
+                        "-rawin", "-in", signed, "-sigfile", signature)
+            except subprocess.CalledProcessError as error:
+                sys.exit(f"{name}: the cosignature does not verify: {error.stdout}")
         return abs(time.time() - moment) < 600
     return False
 
