@@ -3,6 +3,7 @@
 entry v1|v2 FILE [CERTIFICATE KEY]      a request for a new hashedrekord, with a new key unless one is given
 post v1|v2 URL FILE                     prints the status, `at once` or `later`, and the answer
 witness-key NAME KEY-FILE               makes a witness key; prints its vkey
+fetch URL                               prints what is there
 know DATABASE ORIGIN VKEY               tells litewitness of a log
 cosignatures URL VKEY...                prints how many of the keys have cosigned that checkpoint
 """
@@ -72,6 +73,10 @@ def post(api, url, file):
     except urllib.error.HTTPError as error:
         status, text = error.code, error.read().decode()
     print(status, "at once" if time.monotonic() - began < 5 else "later", text)
+
+
+def fetch(url):
+    print(urllib.request.urlopen(url, timeout=10).read().decode())
 
 
 def vkey(name, kind, public):

@@ -59,25 +59,6 @@ install_client() {
     echo "$command $version: installed, $target"
 }
 
-# The packages of sigstore-js, as the lock file has them. Without npm the checks that need them are
-# left out, and say so.
-install_js() {
-    local target
-    target=$(js_path)
-    if ! command -v npm >/dev/null; then
-        echo "sigstore-js: npm is missing, so it is left out"
-        return
-    fi
-    if cmp -s "$here/js/package-lock.json" "$target/package-lock.json" && [[ -d $target/node_modules ]]; then
-        echo "sigstore-js $SIGSTORE_JS: in place, $target"
-        return
-    fi
-    mkdir -p "$target"
-    cp "$here/js/package.json" "$here/js/package-lock.json" "$target"
-    (cd "$target" && npm ci --silent --no-audit --no-fund --ignore-scripts) || die "sigstore-js: npm ci failed"
-    echo "sigstore-js $SIGSTORE_JS: installed, $target"
-}
-
 # Compiled from its folder, with the modules that its go.sum has, and no others.
 install_auditor() {
     local target staging
@@ -99,10 +80,29 @@ install_auditor() {
     echo "auditor: installed, $target"
 }
 
+# The packages of sigstore-js, as the lock file has them. Without npm the checks that need them are
+# left out, and say so.
+install_js() {
+    local target
+    target=$(js_path)
+    if ! command -v npm >/dev/null; then
+        echo "sigstore-js: npm is missing, so it is left out"
+        return
+    fi
+    if cmp -s "$here/js/package-lock.json" "$target/package-lock.json" && [[ -d $target/node_modules ]]; then
+        echo "sigstore-js $SIGSTORE_JS: in place, $target"
+        return
+    fi
+    mkdir -p "$target"
+    cp "$here/js/package.json" "$here/js/package-lock.json" "$target"
+    (cd "$target" && npm ci --silent --no-audit --no-fund --ignore-scripts) || die "sigstore-js: npm ci failed"
+    echo "sigstore-js $SIGSTORE_JS: installed, $target"
+}
+
 main() {
     check_go
-    install_js
     install_auditor
+    install_js
     local line command version package
     for line in "${CLIENTS[@]}"; do
         read -r command version package <<<"$line"

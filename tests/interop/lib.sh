@@ -229,8 +229,8 @@ stop_cairn() {
 
 # Ends what this run started, and nothing else.
 clean_up() {
-    v2_clean_up
     auditors_clean_up
+    v2_clean_up
     [[ -z $CAIRN_PID ]] || stop "$CAIRN_PID" || true
     [[ -z $REGISTRY_PID ]] || stop "$REGISTRY_PID" || true
     [[ -n $FINISHED ]] || echo "interop: ended early: $PASSED passed, $FAILED failed"

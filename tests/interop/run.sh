@@ -16,10 +16,10 @@ source "$here/cosign.sh"
 source "$here/cosign-identity.sh"
 # shellcheck source=tests/interop/rekor-cli.sh
 source "$here/rekor-cli.sh"
-# shellcheck source=tests/interop/rekor-v2.sh
-source "$here/rekor-v2.sh"
 # shellcheck source=tests/interop/auditors.sh
 source "$here/auditors.sh"
+# shellcheck source=tests/interop/rekor-v2.sh
+source "$here/rekor-v2.sh"
 
 die() {
     echo "interop: $*" >&2
@@ -43,12 +43,12 @@ find_tools() {
     CRANE=$(client_path crane v0.22.1)
     REGISTRY_SERVER=$(client_path registry v0.22.1)
     GRPCURL=$(client_path grpcurl v1.9.4)
-    TSA_SERVER=$(client_path timestamp-server v2.1.3)
-    TESSERA_FSCK=$(client_path fsck v1.0.4)
     OMNIWITNESS=$(client_path omniwitness v0.0.0-20260720115447-2e1c6971d19e)
     LITEWITNESS=$(client_path litewitness v0.9.0)
     AUDITOR=$(auditor_path)
     [[ -x $AUDITOR ]] || die "the auditor is not installed: run $here/install-clients.sh"
+    TSA_SERVER=$(client_path timestamp-server v2.1.3)
+    TESSERA_FSCK=$(client_path fsck v1.0.4)
     NODE_MODULES=$(js_path)/node_modules
 }
 
@@ -151,8 +151,8 @@ main() {
     without_the_log
     start_cairn
     after_a_restart
-    rekor_v2
     auditors
+    rekor_v2
     stop_and_check
     passes "cairn: fsck finds the log whole" '' "$CAIRN" fsck --data-dir data
     server_log_is_clean
