@@ -20,6 +20,8 @@ source "$here/rekor-cli.sh"
 source "$here/auditors.sh"
 # shellcheck source=tests/interop/rekor-v2.sh
 source "$here/rekor-v2.sh"
+# shellcheck source=tests/interop/keyless.sh
+source "$here/keyless.sh"
 
 die() {
     echo "interop: $*" >&2
@@ -49,7 +51,10 @@ find_tools() {
     [[ -x $AUDITOR ]] || die "the auditor is not installed: run $here/install-clients.sh"
     TSA_SERVER=$(client_path timestamp-server v2.1.3)
     TESSERA_FSCK=$(client_path fsck v1.0.4)
+    FULCIO=$(client_path fulcio v1.8.8)
     NODE_MODULES=$(js_path)/node_modules
+    SIGSTORE_PYTHON_BIN=$(python_path)/bin/sigstore
+    JAVA_JARS=$(java_path)
 }
 
 # The clients see nothing of the user's settings and reach nothing but loopback:
@@ -153,6 +158,7 @@ main() {
     after_a_restart
     auditors
     rekor_v2
+    keyless
     stop_and_check
     passes "cairn: fsck finds the log whole" '' "$CAIRN" fsck --data-dir data
     server_log_is_clean
