@@ -11,10 +11,20 @@ CLIENTS=(
     "crane v0.22.1 github.com/google/go-containerregistry/cmd/crane"
     "registry v0.22.1 github.com/google/go-containerregistry/cmd/registry"
     "grpcurl v1.9.4 github.com/fullstorydev/grpcurl/cmd/grpcurl"
+    "omniwitness v0.0.0-20260720115447-2e1c6971d19e github.com/transparency-dev/witness/cmd/omniwitness"
+    "litewitness v0.9.0 filippo.io/torchwood/cmd/litewitness"
     "timestamp-server v2.1.3 github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server"
     "fsck v1.0.4 github.com/transparency-dev/tessera/cmd/fsck"
     "fulcio v1.8.8 github.com/sigstore/fulcio"
 )
+
+# The auditor is a small program over released libraries, which auditor/go.mod and go.sum pin; its folder is
+# named after its source.
+auditor_path() {
+    local cache=${CAIRN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cairn} source
+    source=$(cat "${BASH_SOURCE[0]%/*}"/auditor/{go.mod,go.sum,*.go} | openssl dgst -sha256 -r)
+    echo "$cache/clients/auditor-${source:0:12}/auditor"
+}
 
 # client_path COMMAND VERSION: where that client is, or would be, installed.
 client_path() {

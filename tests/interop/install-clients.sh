@@ -59,6 +59,27 @@ install_client() {
     echo "$command $version: installed, $target"
 }
 
+# Compiled from its folder, with the modules that its go.sum has, and no others.
+install_auditor() {
+    local target staging
+    target=$(auditor_path)
+    if [[ -x $target ]]; then
+        echo "auditor: in place, $target"
+        return
+    fi
+    echo "auditor: compiling $here/auditor (minutes, the first time)"
+    mkdir -p "$(dirname "$target")"
+    staging=$(mktemp -d "$(dirname "$target")/build.XXXXXX")
+    if ! (cd "$here/auditor" && CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS='' GOWORK=off \
+        go build -mod=readonly -trimpath -o "$staging/auditor" .); then
+        rm -rf "$staging"
+        die "auditor: does not compile; is the Go module proxy reachable (go env GOPROXY)?"
+    fi
+    mv "$staging/auditor" "$target"
+    rm -rf "$staging"
+    echo "auditor: installed, $target"
+}
+
 # The packages of sigstore-js, as the lock file has them. Without npm the checks that need them are
 # left out, and say so.
 install_js() {
@@ -123,6 +144,7 @@ install_java() {
 
 main() {
     check_go
+    install_auditor
     install_js
     install_python
     install_java
