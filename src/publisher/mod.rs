@@ -122,7 +122,8 @@ impl Publisher {
     /// Publishes the stored head, then every head that comes, until the sequencer is gone.
     ///
     /// When the stored head has no quorum of witnesses yet and may not be published without, the
-    /// checkpoint that was published last is shown until it has.
+    /// checkpoint that was published last is shown until it has, or for good where the log stops
+    /// without a quorum.
     ///
     /// # Errors
     /// As [`PublishError`] says, when there is nothing that may be published.
@@ -136,7 +137,18 @@ impl Publisher {
         let before = press.published_before().await?;
         // The witnesses are asked even when this head was published before: one that knows a larger
         // one must be heard before anything new is signed.
-        let (first, held) = match (press.sign_and_witness(head, ready(())).await?, before) {
+        let witnessed = match (press.sign_and_witness(head, ready(())).await, &before) {
+            // It had stopped for this, or would have: what was published before can still be read.
+            (Err(error @ PublishError::NoQuorum(_)), Some(before)) => {
+                tracing::error!(%error, "the log does not publish; start it again to recover");
+                let (recent, stopped) = (Recent::from([before.clone()]), error.to_string());
+                let (held_since, stopped) = (None, Some(stopped.into()));
+                let (_, state) = watch::channel(State { recent, held_since, stopped });
+                return Ok(Self { core, state });
+            }
+            (witnessed, _) => witnessed?,
+        };
+        let (first, held) = match (witnessed, before) {
             (Witnessed::Yes(first), _) => {
                 press.keep(&first).await?;
                 (first, None)

@@ -216,6 +216,17 @@ async fn stop_stops() {
     assert!(matches!(refused, Err(CreateEntryError::Stopped(_))), "{refused:?}");
     assert!(log.health().not_publishing.unwrap().contains("quorum"));
     assert_eq!(log.active().head().size, TreeSize(0), "nothing was shown");
+    drop(log);
+
+    let log = pair.start_over(&pair.house.reopened(), "all", WithoutQuorum::Stop).await.unwrap();
+    assert_eq!(log.active().head().size, TreeSize(0), "what was published before can be read");
+    assert!(log.health().not_publishing.unwrap().contains("quorum"));
+    let refused = create(&log, &proposals.next_json()).await;
+    assert!(matches!(refused, Err(CreateEntryError::Stopped(_))), "{refused:?}");
+    pair.witnesses[0].set_away(false);
+    let log = pair.start_over(&pair.house.reopened(), "all", WithoutQuorum::Stop).await.unwrap();
+    create(&log, &proposals.next_json()).await.unwrap();
+    assert_eq!(log.active().head().size, TreeSize(2), "nothing durable was dropped");
 }
 
 #[tokio::test]
