@@ -26,6 +26,27 @@ pub const INDEX_KEYS_MAX: usize = 65_536;
 /// Characters of one index key; a longer one, which no search could name, is left out.
 pub const INDEX_KEY_CHARS_MAX: usize = 512;
 
+/// Packets of the OpenPGP keys of one entry. Keys that many people certified have thousands.
+pub const PGP_PACKETS_MAX: usize = 16_384;
+
+/// Signatures within the OpenPGP keys of one entry that are checked: only those of the keys themselves.
+pub const PGP_SIGNATURE_CHECKS_MAX: usize = 1024;
+
+/// Bytes of one OpenPGP user ID; GnuPG makes none above 2,048.
+pub const PGP_USER_ID_BYTES_MAX: usize = 16 << 10;
+
+/// How deep OpenPGP signatures stand within signatures. One in the binding of a subkey is usual.
+pub const PGP_EMBEDDING_MAX: usize = 4;
+
+/// Bytes of the sums in the provenance of a Helm chart: a line for the chart, and one an image.
+pub const HELM_FILES_BYTES_MAX: usize = 64 << 10;
+
+/// Collections in a YAML text, which bounds how deep they nest.
+pub const YAML_COLLECTIONS_MAX: usize = 512;
+
+/// Tags in a header of an RPM package, as rpm itself has it.
+pub const RPM_TAGS_MAX: usize = 65_535;
+
 /// Bytes of one leaf that an entry bundle can hold (C2SP tlog-tiles: a 16-bit length).
 pub const BUNDLED_LEAF_BYTES_MAX: usize = u16::MAX as usize;
 

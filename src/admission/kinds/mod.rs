@@ -4,11 +4,14 @@
 
 mod dsse_v001;
 mod hashedrekord_v001;
+mod helm_v001;
 mod intoto_v001;
 mod intoto_v002;
 mod rekord_v001;
+mod rpm_v001;
 
 mod envelope;
+mod rpm_package;
 pub(crate) mod statement;
 
 use storage::Attestation;
@@ -24,6 +27,8 @@ const TABLE: &[KindVersion] = &[
     intoto_v001::KIND,
     intoto_v002::KIND,
     rekord_v001::KIND,
+    helm_v001::KIND,
+    rpm_v001::KIND,
 ];
 
 /// How one kind and version is read.

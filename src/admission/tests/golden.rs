@@ -15,15 +15,15 @@ use crate::admission::index_keys::sha256_hex;
 use crate::admission::pki::x509::PublicKey;
 use crate::admission::{Policy, Proposal, admit, attestation_key, leaf_hash_of};
 
-fn vectors() -> Option<PathBuf> {
+pub(super) fn vectors() -> Option<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors");
     folder.join("golden-v1.jsonl").is_file().then_some(folder)
 }
 
-struct Files(PathBuf);
+pub(super) struct Files(pub(super) PathBuf);
 
 impl Files {
-    fn bytes(&self, path: &str) -> Vec<u8> {
+    pub(super) fn bytes(&self, path: &str) -> Vec<u8> {
         fs::read(self.0.join("rekor-v1").join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
     }
 

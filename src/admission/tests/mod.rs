@@ -3,10 +3,13 @@
 mod attestations;
 mod dsse;
 mod golden;
+mod golden_pgp;
 mod hashedrekord;
 mod intoto;
 mod keys;
 mod properties;
+mod pgp;
+mod pgp_maker;
 mod rekor_v2;
 mod rekord;
 mod signer;
