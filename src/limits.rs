@@ -29,7 +29,7 @@ pub const INDEX_KEY_CHARS_MAX: usize = 512;
 /// Packets of the OpenPGP keys of one entry. Keys that many people certified have thousands.
 pub const PGP_PACKETS_MAX: usize = 16_384;
 
-/// Signatures within the OpenPGP keys of one entry that are checked: only those of the keys themselves.
+/// Signatures within the OpenPGP keys of one entry that are checked: those of the keys themselves.
 pub const PGP_SIGNATURE_CHECKS_MAX: usize = 1024;
 
 /// Bytes of one OpenPGP user ID; GnuPG makes none above 2,048.

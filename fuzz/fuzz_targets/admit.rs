@@ -5,12 +5,14 @@ use cairn::admission::{Policy, Proposal, admit, attestation_key, leaf_hash_of};
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 
-const KINDS: [(&str, &str); 5] = [
+const KINDS: [(&str, &str); 7] = [
     ("hashedrekord", "0.0.1"),
     ("dsse", "0.0.1"),
     ("intoto", "0.0.1"),
     ("intoto", "0.0.2"),
     ("rekord", "0.0.1"),
+    ("helm", "0.0.1"),
+    ("rpm", "0.0.1"),
 ];
 
 fuzz_target!(|input: (u8, &str)| {

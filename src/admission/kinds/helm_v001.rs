@@ -1,8 +1,8 @@
 //! helm 0.0.1: the provenance file of a chart, which is a clear-signed message, and an OpenPGP key.
 //!
 //! Logged are the chart's hash as the provenance names it, unchecked (the chart is never seen), the
-//! signature, and the canonical key. The stored form cannot be made again from itself: the message is
-//! missing. With several files the first counts, where Rekor takes any.
+//! signature, and the canonical key. The stored form cannot be made again from itself: the message
+//! is missing. With several files the first counts, where Rekor takes any.
 
 use saphyr::{LoadableYamlNode as _, Mapping, Yaml};
 use serde::Serialize;

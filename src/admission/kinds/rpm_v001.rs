@@ -1,7 +1,7 @@
 //! rpm 0.0.1: a signed RPM package and OpenPGP keys.
 //!
-//! Logged are the package's hash, what it calls itself, and the canonical keys. The stored form cannot
-//! be made again from itself: the package is missing.
+//! Logged are the package's hash, what it calls itself, and the canonical keys. The stored form
+//! cannot be made again from itself: the package is missing.
 
 use serde::Serialize;
 

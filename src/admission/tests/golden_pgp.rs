@@ -8,7 +8,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::golden::{Files, vectors};
-use super::signer::admitted;
+use super::signer::{admitted, refusal};
 use crate::admission::base64::encode;
 use crate::admission::public_key_index_keys;
 
@@ -21,9 +21,24 @@ fn rekord(files: &Files, content: &str, signature: &str, key: &str) -> Value {
     }})
 }
 
+/// A package of an older distribution, which Rekor refuses.
+#[test]
+fn signatures_of_version_3_are_refused() {
+    let Some(folder) = vectors() else {
+        eprintln!("SKIPPED: the golden vectors are not at ../shared/vectors");
+        return;
+    };
+    let given = Files(folder).bytes("cmd/rekor-cli/app/tests/rpm.json");
+    assert_eq!(
+        refusal(&serde_json::from_slice(&given).unwrap()),
+        "openpgp: unsupported feature: signature packet version 3"
+    );
+}
+
 /// The proposals behind a golden line, which all become the same entry, and the key's file.
 fn proposals(files: &Files, name: &str) -> Option<(Vec<Value>, &'static str)> {
     const ROOT: &str = "pkg/pki/pgp/testdata";
+    let read = |path: &str| encode(&files.bytes(path));
     let content = format!("{ROOT}/hello_world.txt");
     let hello = |signature: &str| {
         let signature = format!("{ROOT}/hello_world.txt{signature}");
@@ -44,6 +59,28 @@ fn proposals(files: &Files, name: &str) -> Option<(Vec<Value>, &'static str)> {
         "rekord pgp node SHASUMS (2 UIDs: nondeterministic)" => {
             let key = "tests/node/key";
             (vec![rekord(files, "tests/node/SHASUMS256.txt", "tests/node/sig", key)], key)
+        }
+        "helm test-0.1.0" => {
+            let (provenance, key) = (
+                "pkg/types/helm/tests/test-0.1.0.tgz.prov",
+                "pkg/types/helm/tests/test_helm_armor.pub",
+            );
+            let spec = json!({
+                "chart": {"provenance": {"content": read(provenance)}},
+                "publicKey": {"content": read(key)},
+            });
+            let given = files.bytes("cmd/rekor-cli/app/tests/helm.json");
+            let entry = json!({"kind": "helm", "apiVersion": "0.0.1", "spec": spec});
+            (vec![entry, serde_json::from_slice(&given).unwrap()], key)
+        }
+        "rpm test.rpm" => {
+            let (package, key) =
+                ("pkg/types/rpm/tests/test.rpm", "pkg/types/rpm/tests/test_rpm_public_key.key");
+            let spec = json!({
+                "package": {"content": read(package)},
+                "publicKey": {"content": read(key)},
+            });
+            (vec![json!({"kind": "rpm", "apiVersion": "0.0.1", "spec": spec})], key)
         }
         _ => return None,
     })
@@ -75,5 +112,5 @@ fn bodies_hashes_and_keys_are_those_of_rekor() {
         eprintln!("compared {name}");
         compared += 1;
     }
-    assert!(compared >= 4, "only {compared} lines were compared");
+    assert!(compared >= 6, "only {compared} lines were compared");
 }

@@ -1,5 +1,5 @@
-//! OpenPGP keys and signatures made for a test, packet by packet (RFC 9580), so that anything can be
-//! wrong with them.
+//! OpenPGP keys and signatures made for a test, packet by packet (RFC 9580), so that anything can
+//! be wrong with them.
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use aws_lc_rs::signature::{EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256};

@@ -1,7 +1,7 @@
 //! Checking a digest's signature with a key: the hashes and algorithms of OpenPGP.
 //!
-//! RSA, ECDSA and the hashes end in aws-lc-rs, Ed25519 in dalek. DSA, Ed448, and RSA with SHA-224 or
-//! SHA-3 end in the `pgp` crate. There is nothing to check signatures on the brainpool curves with.
+//! RSA, ECDSA and the hashes end in aws-lc-rs, Ed25519 in dalek. DSA, Ed448, and RSA with SHA-224
+//! or SHA-3 end in the `pgp` crate. There is nothing to check signatures on brainpool curves with.
 
 use aws_lc_rs::digest::{self, Algorithm, Digest};
 use aws_lc_rs::signature::{self as aws, UnparsedPublicKey, VerificationAlgorithm};

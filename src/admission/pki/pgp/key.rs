@@ -122,7 +122,7 @@ impl PublicKey {
     }
 }
 
-/// Whether what was made then, for so many seconds, is not valid `at` a time. No seconds are forever.
+/// Whether what was made then, for so many seconds, is not valid `at` a time. None are forever.
 pub(super) fn is_over(created: u32, lifetime: Option<u32>, at: u32) -> bool {
     let end = u64::from(created) + u64::from(lifetime.unwrap_or(0));
     created > at || lifetime.unwrap_or(0) != 0 && u64::from(at) > end

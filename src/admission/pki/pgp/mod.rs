@@ -1,4 +1,4 @@
-//! The format `pgp`: OpenPGP keys (RFC 9580, RFC 4880), armoured or binary, and detached signatures.
+//! The format `pgp`: OpenPGP keys (RFC 9580, RFC 4880), armoured or binary, detached signatures.
 //!
 //! What is taken, dropped and written is what Rekor's library takes, drops and writes, so that leaf
 //! bytes are the same. `armor` and `packet` read the two layers of the encoding, `key`, `signature`

@@ -1,7 +1,7 @@
 //! Signature packets (RFC 9580 §5.2) of version 4 and 6: read, checked, written.
 //!
-//! Written is what Rekor's library writes: the hashed subpackets as they were, the others with their
-//! lengths in the shortest form, in order.
+//! Written is what Rekor's library writes: the hashed subpackets as they were, the others with
+//! their lengths in the shortest form, in order.
 
 use aws_lc_rs::digest::Context;
 
