@@ -45,7 +45,7 @@ test: deps ## all tests that need no other service
 clients:
 	@./tests/interop/install-clients.sh
 
-interop: deps clients ## released cosign 2 and 3 and rekor-cli against a Cairn of its own
+interop: deps clients ## released clients, auditors and witnesses against a Cairn of its own
 	@$(CARGO) build --release --locked --bin cairn
 	@./tests/interop/run.sh
 

@@ -59,6 +59,12 @@ pub const RECENT_CHECKPOINTS_MAX: usize = 64;
 /// How long a writer waits for its entry to be published. Below the 30 s of Rekor's write timeout.
 pub const PUBLISH_WAIT_MAX: Duration = Duration::from_secs(25);
 
+/// Time without growth after which a witnessed checkpoint is published again, as Rekor v2 does.
+pub const REPUBLISH_AFTER_DEFAULT: Duration = Duration::from_secs(600);
+
+/// How often a republication looks whether the log has grown.
+pub const WITNESS_LINGER_PAUSE: Duration = Duration::from_millis(20);
+
 /// How long a checkpoint that is short of its quorum rests before the witnesses see it again.
 pub const WITNESS_RETRY_PAUSE: Duration = Duration::from_millis(200);
 

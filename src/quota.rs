@@ -3,7 +3,8 @@
 //! A token bucket: it holds up to `burst` entries and gains `per_second` of them each second. The
 //! time comes as an argument.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tlog::TreeSize;
@@ -40,6 +41,18 @@ pub enum OverQuota {
 pub struct Quota {
     limits: Limits,
     bucket: Mutex<Bucket>,
+    on_their_way: Arc<AtomicU64>,
+}
+
+/// One entry's worth of a quota, for as long as the log's size does not count the entry.
+#[derive(Debug)]
+#[must_use = "the entry is no longer counted when this is dropped"]
+pub struct Taken(Arc<AtomicU64>);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -51,18 +64,27 @@ struct Bucket {
 impl Quota {
     /// A full bucket.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, bucket: Mutex::new(Bucket { entries: 0.0, filled: None }) }
+        let bucket = Mutex::new(Bucket { entries: 0.0, filled: None });
+        Self { limits, bucket, on_their_way: Arc::default() }
     }
 
-    /// Takes one entry's worth. `size` is the log's size now.
+    /// Takes one entry's worth, to be dropped when the log's size counts the entry. `size` is the
+    /// log's size now.
     ///
     /// # Errors
     /// [`OverQuota`]; nothing was taken then.
-    pub fn take(&self, size: TreeSize, now: Instant) -> Result<(), OverQuota> {
-        if let Some(entries_max) = self.limits.entries_max.filter(|max| size.0 >= *max) {
+    pub fn take(&self, size: TreeSize, now: Instant) -> Result<Taken, OverQuota> {
+        let before = self.on_their_way.fetch_add(1, Ordering::Relaxed);
+        let taken = Taken(self.on_their_way.clone());
+        let entries = size.0.saturating_add(before);
+        if let Some(entries_max) = self.limits.entries_max.filter(|max| entries >= *max) {
             return Err(OverQuota::Full { entries_max });
         }
-        let Some(per_second) = self.limits.per_second else { return Ok(()) };
+        let Some(per_second) = self.limits.per_second else { return Ok(taken) };
+        self.take_from_bucket(per_second, now).map(|()| taken)
+    }
+
+    fn take_from_bucket(&self, per_second: f64, now: Instant) -> Result<(), OverQuota> {
         let burst = self.limits.burst.unwrap_or(per_second).max(1.0);
         // A panic while the lock is held leaves a bucket that is still right.
         let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
@@ -123,7 +145,7 @@ mod tests {
     fn a_slow_rate_says_when() {
         let limits = Limits { per_second: Some(0.1), burst: None, entries_max: None };
         let (quota, now) = (Quota::new(limits), Instant::now());
-        quota.take(EMPTY, now).unwrap();
+        let _taken = quota.take(EMPTY, now).unwrap();
         let over = quota.take(EMPTY, now).unwrap_err();
         assert_eq!(over, OverQuota::Rate { retry_after_seconds: 10 });
     }
@@ -132,7 +154,11 @@ mod tests {
     fn a_full_log() {
         let quota = Quota::new(Limits { entries_max: Some(3), ..Limits::default() });
         let now = Instant::now();
-        quota.take(TreeSize(2), now).unwrap();
-        assert_eq!(quota.take(TreeSize(3), now), Err(OverQuota::Full { entries_max: 3 }));
+        let full = OverQuota::Full { entries_max: 3 };
+        assert_eq!(quota.take(TreeSize(3), now).unwrap_err(), full);
+        let on_its_way = quota.take(TreeSize(2), now).unwrap();
+        assert_eq!(quota.take(TreeSize(2), now).unwrap_err(), full, "what is on its way counts");
+        drop(on_its_way);
+        let _again = quota.take(TreeSize(2), now).unwrap();
     }
 }

@@ -128,6 +128,20 @@ impl Policy {
         Ok(())
     }
 
+    /// Forbids all algorithms but those named; what no log of this API takes is passed over.
+    ///
+    /// # Errors
+    /// [`PolicyError::UnknownAlgorithm`]; the policy is as it was.
+    pub fn restrict_algorithms<S: AsRef<str>>(&mut self, names: &[S]) -> Result<(), PolicyError> {
+        let named = names.iter().map(|name| name.as_ref().parse::<SigningAlgorithm>());
+        let mut named = named.collect::<Result<BTreeSet<_>, _>>()?;
+        named.retain(|algorithm| {
+            self.accepts != Accepts::RekorV2 || v2_algorithms().any(|allowed| allowed == *algorithm)
+        });
+        self.client_signing_algorithms = named;
+        Ok(())
+    }
+
     /// Whether a key may sign a digest by this hash, or the message itself.
     pub(crate) fn is_allowed(&self, key: &Key, hash: Option<HashAlgorithm>) -> bool {
         let matches = |row: &&Row| row.hash == hash && row.key.matches(key, self.accepts);
@@ -308,6 +322,10 @@ mod tests {
             assert!(text.starts_with(&start), "{text}");
         }
         assert!(matches!(policy.allow_algorithms(&["md5"]), Err(PolicyError::UnknownAlgorithm(_))));
+        assert!(policy.restrict_algorithms(&["md5"]).is_err());
         assert_eq!(policy, before);
+        policy.restrict_algorithms(&["ed25519-ph", "ed25519"]).unwrap();
+        let left: Vec<_> = policy.client_signing_algorithms.iter().map(|left| left.0).collect();
+        assert_eq!(left, ["ed25519-ph"]);
     }
 }

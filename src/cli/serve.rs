@@ -1,5 +1,6 @@
 //! `cairn serve`: run the log. Wires the rooms together; nothing else sees more than one.
 
+use std::collections::HashMap;
 use std::io::{Write as _, stdout};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -82,6 +83,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     for (config, owned) in configs.iter().zip(folder.logs) {
         logs.push(open_log(&settings, config, owned, &metrics).await?);
     }
+    check_log_ids(&logs)?;
     let metrics_address = metrics_listener.as_ref().map(TcpListener::local_addr).transpose()?;
     let text = announcement(&settings, made, &logs, listener.local_addr()?, metrics_address);
     // Whoever started the server may not be reading any more.
@@ -111,6 +113,22 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A log ID names one log: in the paths of tiles, and in what clients trust.
+fn check_log_ids(logs: &[Arc<Log>]) -> Result<(), Failure> {
+    let mut known = HashMap::new();
+    for log in logs {
+        if let Some(first) = known.insert(log.active().log_id(), log.name()) {
+            let second = log.name();
+            return Err(format!(
+                "[logs.{first}] and [logs.{second}] have the same key and name, so the same log \
+                 ID: give one of them a key of its own"
+            )
+            .into());
+        }
+    }
+    Ok(())
+}
+
 /// The rooms of one log, from the cellar up.
 async fn open_log(
     settings: &Settings,
@@ -136,6 +154,7 @@ async fn open_log(
         guard,
         witnessing: witnessing(config)?,
         interval_min: config.checkpoint_interval(),
+        republish_after: config.republish_after(),
         ..publisher::Setup::new(Arc::new(core), store.clone(), unix_seconds, metrics)
     };
     let publisher = Publisher::start(setup, heads).await;
@@ -190,6 +209,8 @@ fn rules(settings: &Settings, config: &LogConfig) -> Result<Rules, Failure> {
     }
     if let Some(algorithms) = &set.client_signing_algorithms {
         policy.allow_algorithms(algorithms)?;
+    } else if let Some(algorithms) = &settings.client_signing_algorithms {
+        policy.restrict_algorithms(algorithms)?;
     }
     Ok(Rules {
         name: config.name.clone(),

@@ -4,12 +4,14 @@
 //! their own table is silent. Any other name is a further log, with a host name or path of its own.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::{DuplicatesSetting, Settings, WitnessMode};
+use crate::limits::REPUBLISH_AFTER_DEFAULT;
 
 /// What a log speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -72,6 +74,8 @@ pub struct LogSettings {
     pub quota_entries_max: Option<u64>,
     /// Time between two checkpoints, at least, in milliseconds.
     pub checkpoint_interval_ms: Option<u64>,
+    /// Time without growth after which a witnessed checkpoint is cosigned anew, in seconds.
+    pub checkpoint_republish_seconds: Option<u64>,
     /// File with the witnesses and their quorum (C2SP tlog-policy).
     pub witness_policy: Option<PathBuf>,
     /// What happens without quorum.
@@ -99,6 +103,12 @@ impl LogConfig {
     /// Time between two checkpoints, at least.
     pub fn checkpoint_interval(&self) -> Duration {
         Duration::from_millis(self.set.checkpoint_interval_ms.unwrap_or(0))
+    }
+
+    /// Time without growth after which a witnessed checkpoint is cosigned anew.
+    pub fn republish_after(&self) -> Duration {
+        let set = self.set.checkpoint_republish_seconds;
+        set.map_or(REPUBLISH_AFTER_DEFAULT, |seconds| Duration::from_secs(seconds.max(1)))
     }
 }
 
@@ -132,6 +142,17 @@ pub enum LogsError {
         /// As it was set.
         found: String,
     },
+    /// A host name that no request can carry.
+    #[error(
+        "[logs.{name}] host {found:?}: it is a host name or an address, an IPv6 one in brackets, \
+         without a port and without a dot at the end"
+    )]
+    Host {
+        /// The log.
+        name: String,
+        /// As it was set.
+        found: String,
+    },
     /// A rate that is none.
     #[error("[logs.{name}] {setting} must be above 0")]
     NotPositive {
@@ -143,8 +164,24 @@ pub enum LogsError {
 }
 
 /// First elements of the server's own paths.
-const TAKEN: &[&str] =
-    &["api", "logs", "tile", "checkpoint", "livez", "readyz", "healthz", "ping", "metrics"];
+const TAKEN: &[&str] = &[
+    "api",
+    "logs",
+    "tile",
+    "checkpoint",
+    "livez",
+    "readyz",
+    "healthz",
+    "ping",
+    "metrics",
+    "trusted_root.json",
+    "signing_config.json",
+    "swagger.json",
+    "docs",
+];
+
+/// Starts of the names of gRPC services, which are first elements, too.
+const TAKEN_STARTS: &[&str] = &["cairn.", "dev.sigstore.", "grpc."];
 
 /// All logs that are to be served, `v1` and `v2` first.
 ///
@@ -161,6 +198,11 @@ pub(super) fn resolve(settings: &Settings) -> Result<Vec<LogConfig>, LogsError> 
         set.witness_policy = set.witness_policy.or(settings.witness_policy.clone());
         set.witness_mode = set.witness_mode.or(settings.witness_mode);
         set.checkpoint_interval_ms = set.checkpoint_interval_ms.or(settings.checkpoint_interval_ms);
+        set.checkpoint_republish_seconds =
+            set.checkpoint_republish_seconds.or(settings.checkpoint_republish_seconds);
+        set.read_only = set.read_only.or(settings.read_only);
+        set.legacy_dsse = set.legacy_dsse.or(settings.legacy_dsse);
+        set.enabled_kinds = set.enabled_kinds.or(settings.enabled_kinds.clone());
         if set.enabled.unwrap_or(true) {
             logs.push(check(name, set)?);
         }
@@ -183,11 +225,6 @@ fn with_top_level_of_v1(settings: &Settings, own: LogSettings) -> LogSettings {
         public_url: own.public_url.or(settings.public_url.clone()),
         tree_id: own.tree_id.or(settings.tree_id),
         key_file: own.key_file.or(settings.key_file.clone()),
-        read_only: own.read_only.or(settings.read_only),
-        enabled_kinds: own.enabled_kinds.or(settings.enabled_kinds.clone()),
-        client_signing_algorithms: own
-            .client_signing_algorithms
-            .or(settings.client_signing_algorithms.clone()),
         ..own
     }
 }
@@ -197,8 +234,6 @@ fn with_top_level_of_v2(settings: &Settings, own: LogSettings) -> LogSettings {
         hostname: own.hostname.or(settings.hostname.clone()),
         public_url: own.public_url.or(settings.public_url.clone()),
         key_file: own.key_file.or(settings.v2_key_file.clone()),
-        read_only: own.read_only.or(settings.read_only),
-        legacy_dsse: own.legacy_dsse.or(settings.legacy_dsse),
         ..own
     }
 }
@@ -221,8 +256,19 @@ fn check(name: String, set: LogSettings) -> Result<LogConfig, LogsError> {
         }
     }
     let host = set.host.as_ref().map(|host| host.to_ascii_lowercase());
+    if let Some(found) = host.as_ref().filter(|host| !is_host(host)) {
+        return Err(LogsError::Host { name, found: found.clone() });
+    }
     let api = set.api.unwrap_or(ApiSetting::V2);
     Ok(LogConfig { name, api, host, path_prefix, set })
+}
+
+fn is_host(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<Ipv6Addr>().is_ok();
+    }
+    let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    host.split('.').all(|label| !label.is_empty() && label.chars().all(letters))
 }
 
 fn is_prefix(path: &str) -> bool {
@@ -231,7 +277,10 @@ fn is_prefix(path: &str) -> bool {
         !matches!(element, "" | "." | "..") && element.chars().all(letters)
     };
     let Some(path) = path.strip_prefix('/') else { return false };
-    path.split('/').all(element) && !path.split('/').next().is_some_and(|own| TAKEN.contains(&own))
+    let taken = |first: &str| {
+        TAKEN.contains(&first) || TAKEN_STARTS.iter().any(|start| first.starts_with(start))
+    };
+    path.split('/').all(element) && !path.split('/').next().is_some_and(taken)
 }
 
 #[cfg(test)]
@@ -269,6 +318,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_forbidden_at_the_top_is_forbidden_everywhere() {
+        let found = logs(
+            "read_only = true\nlegacy_dsse = false\n[logs.team]\nhost = '[::1]'\n\
+             [logs.open]\nhost = 'open.example'\nread_only = false",
+        );
+        let found = found.unwrap();
+        let read_only: Vec<_> = found.iter().map(|log| log.set.read_only).collect();
+        assert_eq!(read_only, [Some(true), Some(true), Some(false), Some(true)]);
+        assert!(found.iter().all(|log| log.set.legacy_dsse == Some(false)));
+    }
+
+    #[test]
     fn what_cannot_be_is_named() {
         for (toml, says) in [
             ("[logs.A]", "name"),
@@ -278,6 +339,12 @@ mod tests {
             ("[logs.t]\npath_prefix='/t/'", "path_prefix"),
             ("[logs.t]\npath_prefix='/api/x'", "path_prefix"),
             ("[logs.t]\npath_prefix='/a/../b'", "path_prefix"),
+            ("[logs.t]\npath_prefix='/cairn.log.v1.Log'", "path_prefix"),
+            ("[logs.t]\npath_prefix='/trusted_root.json'", "path_prefix"),
+            ("[logs.t]\nhost=''", "host"),
+            ("[logs.t]\nhost='b.example:3410'", "host"),
+            ("[logs.t]\nhost='b.example.'", "host"),
+            ("[logs.t]\nhost='::1'", "host"),
             ("[logs.t]\nhost='x'\nquota_entries_per_second=0.0", "above 0"),
         ] {
             let error = logs(toml).unwrap_err().to_string();

@@ -77,6 +77,11 @@ pub struct Settings {
     #[arg(long, env = "CAIRN_CHECKPOINT_INTERVAL_MS", value_name = "MS")]
     pub checkpoint_interval_ms: Option<u64>,
 
+    /// Time without growth after which a witnessed checkpoint is cosigned anew, in seconds
+    /// [default: 600]
+    #[arg(long, env = "CAIRN_CHECKPOINT_REPUBLISH_SECONDS", value_name = "SECONDS")]
+    pub checkpoint_republish_seconds: Option<u64>,
+
     /// File that names the witnesses and their quorum (C2SP tlog-policy)
     #[arg(long, env = "CAIRN_WITNESS_POLICY", value_name = "FILE")]
     pub witness_policy: Option<PathBuf>,
@@ -272,6 +277,7 @@ impl Settings {
                 duplicates,
                 legacy_dsse,
                 checkpoint_interval_ms,
+                checkpoint_republish_seconds,
                 witness_policy,
                 witness_mode,
                 storage,

@@ -163,7 +163,8 @@ fn host(parts: &Parts) -> Option<String> {
             &value[..port.unwrap_or(value.len())]
         }
     };
-    Some(named.to_ascii_lowercase())
+    // A dot at the end is the same host (RFC 1034 §3.1).
+    Some(named.strip_suffix('.').unwrap_or(named).to_ascii_lowercase())
 }
 
 /// Takes the first bytes off the path; what is left begins with a slash.
@@ -217,7 +218,7 @@ mod tests {
 
     #[test]
     fn by_host() {
-        for host in ["team.example", "TEAM.example:3000"] {
+        for host in ["team.example", "TEAM.example:3000", "team.example."] {
             assert_eq!(entered("/logs", Some(host)), Some(("".into(), "/logs".into())));
             let (prefix, left) = entered("/team-a/logs", Some(host)).unwrap();
             assert_eq!((prefix.as_str(), left.as_str()), ("", "/team-a/logs"), "not its path");

@@ -6,26 +6,29 @@
 
 pub mod core;
 mod guard;
+mod press;
 pub mod signer;
 pub mod witness;
 
 use std::collections::VecDeque;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use storage::{LogStore, StorageError, StoredCheckpoint};
+use storage::{LogStore, StorageError};
 use tlog::{TreeHead, TreeSize};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::Instant;
 
 use crate::clock::UnixSeconds;
-use crate::limits::{RECENT_CHECKPOINTS_MAX, WITNESS_RETRY_PAUSE};
+use crate::limits::REPUBLISH_AFTER_DEFAULT;
 use crate::telemetry::LogMetrics;
 
 pub use core::{Published, SigningCore};
 pub use guard::{GuardError, HeadGuard};
+use press::{Press, Witnessed};
 use signer::SignError;
-use witness::{WithoutQuorum, Witnessing, attach, published_before};
+use witness::Witnessing;
 
 /// A head was not published.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +78,9 @@ pub struct Setup {
     pub witnessing: Option<Witnessing>,
     /// Time from one checkpoint to the next, at least. Zero: one as soon as the log has grown.
     pub interval_min: Duration,
+    /// After this long without growth the newest checkpoint is signed and shown to the witnesses
+    /// again: their cosignatures carry times. Without witnesses nothing would change.
+    pub republish_after: Duration,
     /// The time.
     pub now: UnixSeconds,
     /// What is measured.
@@ -89,8 +95,9 @@ impl Setup {
         now: UnixSeconds,
         metrics: Arc<LogMetrics>,
     ) -> Self {
-        let (guard, witnessing, interval_min) = (None, None, Duration::ZERO);
-        Self { core, store, guard, witnessing, interval_min, now, metrics }
+        let (guard, witnessing) = (None, None);
+        let (interval_min, republish_after) = (Duration::ZERO, REPUBLISH_AFTER_DEFAULT);
+        Self { core, store, guard, witnessing, interval_min, republish_after, now, metrics }
     }
 }
 
@@ -115,7 +122,8 @@ impl Publisher {
     /// Publishes the stored head, then every head that comes, until the sequencer is gone.
     ///
     /// When the stored head has no quorum of witnesses yet and may not be published without, the
-    /// checkpoint that was published last is shown until it has.
+    /// checkpoint that was published last is shown until it has, or for good where the log stops
+    /// without a quorum.
     ///
     /// # Errors
     /// As [`PublishError`] says, when there is nothing that may be published.
@@ -129,7 +137,18 @@ impl Publisher {
         let before = press.published_before().await?;
         // The witnesses are asked even when this head was published before: one that knows a larger
         // one must be heard before anything new is signed.
-        let (first, held) = match (press.sign_and_witness(head).await?, before) {
+        let witnessed = match (press.sign_and_witness(head, ready(())).await, &before) {
+            // It had stopped for this, or would have: what was published before can still be read.
+            (Err(error @ PublishError::NoQuorum(_)), Some(before)) => {
+                tracing::error!(%error, "the log does not publish; start it again to recover");
+                let (recent, stopped) = (Recent::from([before.clone()]), error.to_string());
+                let (held_since, stopped) = (None, Some(stopped.into()));
+                let (_, state) = watch::channel(State { recent, held_since, stopped });
+                return Ok(Self { core, state });
+            }
+            (witnessed, _) => witnessed?,
+        };
+        let (first, held) = match (witnessed, before) {
             (Witnessed::Yes(first), _) => {
                 press.keep(&first).await?;
                 (first, None)
@@ -192,165 +211,4 @@ fn newest(recent: &Recent) -> Arc<Published> {
     // many.
     #[expect(clippy::expect_used, reason = "never empty, see above")]
     recent.back().expect("at least one checkpoint is published").clone()
-}
-
-struct Press {
-    setup: Setup,
-}
-
-/// A signed checkpoint that went round the witnesses.
-enum Witnessed {
-    /// It may be published.
-    Yes(Arc<Published>),
-    /// It may not; what the witnesses said.
-    NotYet(String),
-}
-
-impl Press {
-    /// `held` is a head that waits for its quorum.
-    async fn run(
-        self,
-        mut held: Option<TreeHead>,
-        mut heads: mpsc::Receiver<TreeHead>,
-        state: watch::Sender<State>,
-    ) {
-        while !state.is_closed() {
-            let head = match held.take() {
-                Some(head) => {
-                    sleep(WITNESS_RETRY_PAUSE).await;
-                    head
-                }
-                None => match heads.recv().await {
-                    Some(head) => head,
-                    None => return,
-                },
-            };
-            let began = Instant::now();
-            let head = newest_of(&mut heads, head, self.skips());
-            match self.publish(head, &state).await {
-                // Even a moment that is past costs up to a millisecond of the timer.
-                Ok(true) if self.setup.interval_min.is_zero() => {}
-                Ok(true) => sleep_until(began + self.setup.interval_min).await,
-                Ok(false) => held = Some(head),
-                Err(error) => {
-                    tracing::error!(%error, "the log stops publishing; start it again to recover");
-                    state.send_modify(|state| state.stopped = Some(error.to_string().into()));
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Whether heads are skipped when newer ones are there. Where a checkpoint costs no more than a
-    /// signature none is: each writer then has the proof to its own batch's head at hand.
-    fn skips(&self) -> bool {
-        !self.setup.interval_min.is_zero() || self.setup.witnessing.is_some()
-    }
-
-    /// From a durable head to a visible checkpoint, and to the writers that wait for it. False when
-    /// it has to wait for its quorum.
-    async fn publish(
-        &self,
-        head: TreeHead,
-        state: &watch::Sender<State>,
-    ) -> Result<bool, PublishError> {
-        let published = match self.sign_and_witness(head).await? {
-            Witnessed::Yes(published) => published,
-            Witnessed::NotYet(why) => {
-                let since = state.borrow().held_since;
-                if since.is_none() {
-                    tracing::warn!(size = head.size.0, why, "held back: no quorum of witnesses");
-                    state.send_modify(|state| state.held_since = Some(Instant::now()));
-                }
-                return Ok(false);
-            }
-        };
-        state.send_modify(|state| {
-            state.held_since = None;
-            state.recent.push_back(published.clone());
-            if state.recent.len() > RECENT_CHECKPOINTS_MAX {
-                state.recent.pop_front();
-            }
-        });
-        // A crash before the next line: the checkpoint was seen and the store does not know it. The
-        // store has the head, so the start signs the same size and root again. Keeping it comes
-        // last because an engine may make it wait for the sync of the commit that follows.
-        self.keep(&published).await?;
-        Ok(true)
-    }
-
-    /// Signs a head, and shows it to the witnesses.
-    async fn sign_and_witness(&self, head: TreeHead) -> Result<Witnessed, PublishError> {
-        let signed = self.sign(head).await?;
-        // A crash from here on: witnesses may have seen a checkpoint that nobody else has. Its head
-        // is durable, so they will be shown this one or one that extends it.
-        let Some(witnessing) = &self.setup.witnessing else { return Ok(Witnessed::Yes(signed)) };
-        let timer = self.setup.metrics.witness_seconds.start_timer();
-        let round = witnessing.round(&self.setup.store, &signed).await;
-        timer.observe_duration();
-        if let Some(ahead) = round.ahead {
-            return Err(PublishError::WitnessAhead(ahead));
-        }
-        let complaints = round.complaints.join("; ");
-        if !round.quorum {
-            self.setup.metrics.witness_quorum_missed.inc();
-            match witnessing.without_quorum() {
-                WithoutQuorum::Wait => return Ok(Witnessed::NotYet(complaints)),
-                WithoutQuorum::Stop => return Err(PublishError::NoQuorum(complaints)),
-                WithoutQuorum::Publish => {
-                    tracing::warn!(size = head.size.0, complaints, "no quorum of witnesses");
-                }
-            }
-        } else if !complaints.is_empty() {
-            tracing::debug!(size = head.size.0, complaints, "not all witnesses cosigned");
-        }
-        let cosigned = attach(&signed, &round.cosignatures);
-        Ok(Witnessed::Yes(Arc::new(Published { cosigned, ..(*signed).clone() })))
-    }
-
-    /// The checkpoint that was kept last, if witnesses are asked for and made its quorum.
-    async fn published_before(&self) -> Result<Option<Arc<Published>>, PublishError> {
-        let Some(witnessing) = &self.setup.witnessing else { return Ok(None) };
-        let kept = self.setup.store.checkpoint().await?;
-        let kept = kept.filter(|kept| witnessing.is_quorate(&kept.note));
-        let before = kept.and_then(|kept| published_before(&kept.note, (self.setup.now)()));
-        Ok(before.map(Arc::new))
-    }
-
-    /// Signs a head that is durable, and has the guard remember it.
-    async fn sign(&self, head: TreeHead) -> Result<Arc<Published>, PublishError> {
-        let setup = &self.setup;
-        let stored = setup.store.head().await?;
-        if stored.size < head.size || (stored.size == head.size && stored.root != head.root) {
-            return Err(PublishError::NotDurable { stored: stored.size, claimed: head.size });
-        }
-        // A crash from here on: the head is durable and nobody has seen a signature over it; the
-        // start signs it again, with the same size and root.
-        let timer = setup.metrics.sign_seconds.start_timer();
-        let signed = setup.core.checkpoint(head, (setup.now)())?;
-        timer.observe_duration();
-        // The guard remembers the checkpoint before anybody sees it, so that a restored older copy
-        // of the store is always noticed.
-        if let Some(guard) = &setup.guard {
-            guard.remember(&signed).await?;
-        }
-        Ok(Arc::new(signed))
-    }
-
-    /// Keeps a checkpoint in the store, as the newest.
-    async fn keep(&self, published: &Published) -> Result<(), PublishError> {
-        let (size, note) = (published.head.size, published.cosigned.to_string());
-        self.setup.store.publish(StoredCheckpoint { size, note }).await?;
-        self.setup.metrics.published(size.0);
-        Ok(())
-    }
-}
-
-/// The newest head that is waiting, if heads may be skipped.
-fn newest_of(heads: &mut mpsc::Receiver<TreeHead>, first: TreeHead, skips: bool) -> TreeHead {
-    let mut newest = first;
-    while skips && let Ok(head) = heads.try_recv() {
-        newest = head;
-    }
-    newest
 }

@@ -59,6 +59,27 @@ install_client() {
     echo "$command $version: installed, $target"
 }
 
+# Compiled from its folder, with the modules that its go.sum has, and no others.
+install_auditor() {
+    local target staging
+    target=$(auditor_path)
+    if [[ -x $target ]]; then
+        echo "auditor: in place, $target"
+        return
+    fi
+    echo "auditor: compiling $here/auditor (minutes, the first time)"
+    mkdir -p "$(dirname "$target")"
+    staging=$(mktemp -d "$(dirname "$target")/build.XXXXXX")
+    if ! (cd "$here/auditor" && CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS='' GOWORK=off \
+        go build -mod=readonly -trimpath -o "$staging/auditor" .); then
+        rm -rf "$staging"
+        die "auditor: does not compile; is the Go module proxy reachable (go env GOPROXY)?"
+    fi
+    mv "$staging/auditor" "$target"
+    rm -rf "$staging"
+    echo "auditor: installed, $target"
+}
+
 # The packages of sigstore-js, as the lock file has them. Without npm the checks that need them are
 # left out, and say so.
 install_js() {
@@ -78,9 +99,55 @@ install_js() {
     echo "sigstore-js $SIGSTORE_JS: installed, $target"
 }
 
+# sigstore-python in an environment of its own. Built anew if what it was built from has changed;
+# the list is put beside it last, so that an interrupted run counts for nothing.
+install_python() {
+    local target wanted=$here/keyless/requirements.txt
+    target=$(python_path)
+    if ! python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+        echo "sigstore-python: Python 3.10 with venv is missing, so it is left out"
+        return
+    fi
+    if cmp -s "$wanted" "$target/requirements.txt" && "$target/bin/sigstore" --version >/dev/null 2>&1; then
+        echo "sigstore-python $SIGSTORE_PYTHON: in place, $target"
+        return
+    fi
+    rm -rf "$target"
+    mkdir -p "$(dirname "$target")"
+    python3 -m venv "$target" || die "sigstore-python: no environment in $target"
+    "$target/bin/pip" --quiet --disable-pip-version-check install --require-hashes --only-binary :all: \
+        -r "$wanted" || die "sigstore-python: pip failed"
+    cp "$wanted" "$target/requirements.txt"
+    echo "sigstore-python $SIGSTORE_PYTHON: installed, $target"
+}
+
+# The jars of sigstore-java, by Maven, and each as jars.sha256 has it.
+install_java() {
+    local target
+    target=$(java_path)
+    if ! command -v mvn >/dev/null || ! command -v javac >/dev/null || ! command -v keytool >/dev/null; then
+        echo "sigstore-java: a JDK or Maven is missing, so it is left out"
+        return
+    fi
+    if (cd "$target" && sha256sum --quiet --check "$here/keyless/jars.sha256") >/dev/null 2>&1; then
+        echo "sigstore-java $SIGSTORE_JAVA: in place, $target"
+        return
+    fi
+    rm -rf "$target"
+    mkdir -p "$target"
+    mvn --batch-mode --quiet --file "$here/keyless/pom.xml" dependency:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory="$target" || die "sigstore-java: Maven failed"
+    (cd "$target" && sha256sum --quiet --check "$here/keyless/jars.sha256") ||
+        die "sigstore-java: the jars are not those of jars.sha256"
+    echo "sigstore-java $SIGSTORE_JAVA: installed, $target"
+}
+
 main() {
     check_go
+    install_auditor
     install_js
+    install_python
+    install_java
     local line command version package
     for line in "${CLIENTS[@]}"; do
         read -r command version package <<<"$line"

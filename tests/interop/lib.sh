@@ -229,7 +229,9 @@ stop_cairn() {
 
 # Ends what this run started, and nothing else.
 clean_up() {
+    auditors_clean_up
     v2_clean_up
+    keyless_clean_up
     [[ -z $CAIRN_PID ]] || stop "$CAIRN_PID" || true
     [[ -z $REGISTRY_PID ]] || stop "$REGISTRY_PID" || true
     [[ -n $FINISHED ]] || echo "interop: ended early: $PASSED passed, $FAILED failed"

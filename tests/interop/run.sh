@@ -16,8 +16,12 @@ source "$here/cosign.sh"
 source "$here/cosign-identity.sh"
 # shellcheck source=tests/interop/rekor-cli.sh
 source "$here/rekor-cli.sh"
+# shellcheck source=tests/interop/auditors.sh
+source "$here/auditors.sh"
 # shellcheck source=tests/interop/rekor-v2.sh
 source "$here/rekor-v2.sh"
+# shellcheck source=tests/interop/keyless.sh
+source "$here/keyless.sh"
 
 die() {
     echo "interop: $*" >&2
@@ -26,7 +30,7 @@ die() {
 
 find_tools() {
     local line command version tool
-    for tool in python3 openssl timeout; do
+    for tool in python3 openssl timeout ssh-agent ssh-keygen; do
         command -v "$tool" >/dev/null || die "$tool is missing: install it"
     done
     [[ -x $CAIRN ]] || die "no cairn at $CAIRN: run \`cargo build --release\` or name the binary"
@@ -41,9 +45,16 @@ find_tools() {
     CRANE=$(client_path crane v0.22.1)
     REGISTRY_SERVER=$(client_path registry v0.22.1)
     GRPCURL=$(client_path grpcurl v1.9.4)
+    OMNIWITNESS=$(client_path omniwitness v0.0.0-20260720115447-2e1c6971d19e)
+    LITEWITNESS=$(client_path litewitness v0.9.0)
+    AUDITOR=$(auditor_path)
+    [[ -x $AUDITOR ]] || die "the auditor is not installed: run $here/install-clients.sh"
     TSA_SERVER=$(client_path timestamp-server v2.1.3)
     TESSERA_FSCK=$(client_path fsck v1.0.4)
+    FULCIO=$(client_path fulcio v1.8.8)
     NODE_MODULES=$(js_path)/node_modules
+    SIGSTORE_PYTHON_BIN=$(python_path)/bin/sigstore
+    JAVA_JARS=$(java_path)
 }
 
 # The clients see nothing of the user's settings and reach nothing but loopback:
@@ -145,7 +156,9 @@ main() {
     without_the_log
     start_cairn
     after_a_restart
+    auditors
     rekor_v2
+    keyless
     stop_and_check
     passes "cairn: fsck finds the log whole" '' "$CAIRN" fsck --data-dir data
     server_log_is_clean

@@ -294,7 +294,9 @@ async fn quotas() {
 
     let full = Limits { entries_max: Some(1), ..Limits::default() };
     let log = V2::with(|rules| rules.quota = Quota::new(full), |_| {}).await;
-    assert_eq!(log.post(proposals.next_v2_json()).await.status, 201);
+    let only = proposals.next_v2_json();
+    assert_eq!(log.post(only.clone()).await.status, 201);
+    assert_eq!(log.post(only).await.status, 409, "a known entry is turned away by no quota");
     let answer = log.post(proposals.next_v2_json()).await;
     is_error(&answer, 429, 8, "the log holds 1 entries, which is all that its quota allows");
     assert_eq!(answer.header("Retry-After"), None);

@@ -41,7 +41,8 @@ impl Honest {
     }
 
     fn cosign(&self, checkpoint: &Checkpoint) -> NoteSignature {
-        let time = Timestamp::from_unix(1_700_000_000).unwrap();
+        let asked = self.asked.load(Ordering::SeqCst) as i64;
+        let time = Timestamp::from_unix(1_700_000_000 + asked).unwrap();
         let message = self.key.cosigned_message(time, checkpoint).unwrap();
         self.key.cosignature(time, &self.signer.sign(&message).unwrap()).unwrap()
     }
@@ -215,6 +216,17 @@ async fn stop_stops() {
     assert!(matches!(refused, Err(CreateEntryError::Stopped(_))), "{refused:?}");
     assert!(log.health().not_publishing.unwrap().contains("quorum"));
     assert_eq!(log.active().head().size, TreeSize(0), "nothing was shown");
+    drop(log);
+
+    let log = pair.start_over(&pair.house.reopened(), "all", WithoutQuorum::Stop).await.unwrap();
+    assert_eq!(log.active().head().size, TreeSize(0), "what was published before can be read");
+    assert!(log.health().not_publishing.unwrap().contains("quorum"));
+    let refused = create(&log, &proposals.next_json()).await;
+    assert!(matches!(refused, Err(CreateEntryError::Stopped(_))), "{refused:?}");
+    pair.witnesses[0].set_away(false);
+    let log = pair.start_over(&pair.house.reopened(), "all", WithoutQuorum::Stop).await.unwrap();
+    create(&log, &proposals.next_json()).await.unwrap();
+    assert_eq!(log.active().head().size, TreeSize(2), "nothing durable was dropped");
 }
 
 #[tokio::test]
@@ -288,4 +300,44 @@ async fn a_start_without_witnesses_shows_what_was_published_before() {
     empty.witnesses[0].set_away(true);
     let nothing = empty.start("all", WithoutQuorum::Wait).await.err().unwrap().to_string();
     assert!(nothing.contains("quorum"), "{nothing}");
+}
+
+#[tokio::test]
+async fn a_log_that_does_not_grow_is_cosigned_anew_by_all_who_answer() {
+    let pair = Pair::new().await;
+    pair.witnesses[0].set_away(true);
+    let keys = pair.witnesses.each_ref().map(|witness| witness.key.clone());
+    let witnesses = pair.witnesses.each_ref().map(|w| w.clone() as Arc<dyn Witness>);
+    let made = witnessing(&keys, &witnesses, "any", WithoutQuorum::Wait);
+    let started = pair.house.start_with(|setup| {
+        setup.witnessing = Some(made);
+        setup.republish_after = Duration::from_millis(100);
+    });
+    let log = started.await.unwrap();
+    let mut proposals = Proposals::new();
+    let first = create(&log, &proposals.next_json()).await.unwrap().entry.checkpoint;
+    assert_eq!(pair.cosigners(&first.cosigned), [1]);
+
+    pair.witnesses[0].set_away(false);
+    let both = async {
+        while pair.cosigners(&log.active().checkpoint().cosigned) != [0, 1] {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(5), both).await.expect("the second cosignature is attached");
+    let fresh = log.active().checkpoint();
+    assert_eq!(fresh.head, first.head);
+    assert_eq!(Note::parse(&fresh.note).unwrap().text, Note::parse(&first.note).unwrap().text);
+
+    pair.witnesses[0].set_away(true);
+    pair.witnesses[1].set_away(true);
+    let asked = pair.witnesses[1].asked.load(Ordering::SeqCst);
+    while pair.witnesses[1].asked.load(Ordering::SeqCst) < asked + 2 {
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert!(!pair.cosigners(&log.active().checkpoint().cosigned).is_empty(), "no quorum, no news");
+    pair.witnesses[1].set_away(false);
+    let entry = create(&log, &proposals.next_json()).await.unwrap();
+    verify(&pair.house, &entry);
+    assert_eq!(entry.entry.checkpoint.head.size, TreeSize(2));
 }

@@ -57,7 +57,8 @@ pub(in super::super) enum DataDirError {
     /// The log's key is gone.
     #[error(
         "log {log} in {path} was made with the key in {key}, and that file is gone: bring it back, \
-         or name where it is with --key-file. A new key would break every verifier, so none is made"
+         or name where it is with --key-file (of the v2 log: --v2-key-file; of another: key_file \
+         in its table). A new key would break every verifier, so none is made"
     )]
     KeyMissing {
         /// The log.
@@ -70,7 +71,8 @@ pub(in super::super) enum DataDirError {
     /// The key is not the one that the log was made with.
     #[error(
         "the key in {key} is not the key of the log {log} (SHA-256 {expected}, that of \
-         the key is {found}): name the right key with --key-file"
+         the key is {found}): name the right key with --key-file (of the v2 \
+         log: --v2-key-file; of another: key_file in its table)"
     )]
     OtherKey {
         /// The log.

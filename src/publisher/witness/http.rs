@@ -48,6 +48,7 @@ fn ask(agent: &ureq::Agent, url: &str, body: &str) -> Result<Vec<NoteSignature>,
             let size = witness::parse_tree_size(&text);
             Err(WitnessError::Stale(size.ok_or_else(|| malformed("which is no size"))?))
         }
+        404 if text.trim().is_empty() => Err(malformed("it does not know this log")),
         _ => {
             let said: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
             Err(malformed(&said))

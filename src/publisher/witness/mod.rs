@@ -7,6 +7,7 @@
 mod http;
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -146,9 +147,15 @@ impl Witnessing {
         self.policy.satisfied_by(&|name: &str| signed.contains(name))
     }
 
-    /// Shows a signed checkpoint to all witnesses at once. It is over when the quorum is there (or,
-    /// where none is asked for, all have answered), or the time.
-    pub(super) async fn round(&self, store: &Arc<dyn LogStore>, signed: &Arc<Published>) -> Round {
+    /// Shows a signed checkpoint to all witnesses at once. It is over when all have answered, or
+    /// the time is, or `lingered` with the quorum there (one of nobody takes all the time).
+    pub(super) async fn round(
+        &self,
+        store: &Arc<dyn LogStore>,
+        signed: &Arc<Published>,
+        lingered: impl Future<Output = ()>,
+    ) -> Round {
+        let mut lingered = pin!(lingered);
         let deadline = Instant::now() + self.round_max;
         let (answers, mut answered) = mpsc::channel(self.targets.len().max(1));
         let mut round =
@@ -168,8 +175,14 @@ impl Witnessing {
         drop(answers);
         let mut names = BTreeSet::new();
         let wants_all = self.quorum(&BTreeSet::new());
-        while wants_all || !round.quorum {
-            match timeout_at(deadline, answered.recv()).await {
+        loop {
+            let answer = timeout_at(deadline, answered.recv());
+            let answer = tokio::select! {
+                biased;
+                () = &mut lingered, if round.quorum && !wants_all => break,
+                answer = answer => answer,
+            };
+            match answer {
                 Ok(Some((name, Ok(cosignatures)))) => {
                     round.cosignatures.extend(cosignatures);
                     names.insert(name);

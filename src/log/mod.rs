@@ -1,24 +1,25 @@
-//! The hall: one log, its whole write path on one screen, and its reads. Start here.
+//! The hall: one log, its whole write path on one screen. Start here; its reads are in `reads`.
 //!
 //! Only the hall calls the rooms; the rooms do not know each other.
+
+mod reads;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use storage::TreeId;
-use tlog::{ConsistencyProof, LeafHash, LogIndex, RootHash, TreeSize};
+use tlog::{LeafHash, LogIndex, TreeSize};
 use tokio::time::timeout;
 
-use crate::admission::{self, AdmittedEntry, Policy, Proposal, Proposed, Rejection};
+use crate::admission::{self, AdmittedEntry, Policy, Proposed, Rejection};
 use crate::heavy::heavy;
 use crate::limits::{ADMIT_INLINE_BYTES_MAX, PUBLISH_WAIT_MAX, WITNESS_PATIENCE};
 use crate::publisher::Published;
-use crate::publisher::signer::{SignError, public_key_pem};
-use crate::quota::Quota;
-use crate::reader::{ReadError, View};
+use crate::publisher::signer::SignError;
+use crate::quota::{OverQuota, Quota, Taken};
 use crate::sequencer::{Placement, Queued, Sequencer, WhenFull};
 use crate::shard::Shard;
-use crate::shards::{EntryId, ShardMap, VirtualIndex};
+use crate::shards::{EntryId, ShardMap};
 
 pub use crate::answers::{
     Api, Appended, CreateEntryError, Duplicates, Health, LogInfo, LoggedEntry, PromisedEntry,
@@ -42,7 +43,14 @@ pub struct Log {
 #[derive(Debug)]
 pub struct Pending {
     leaf_hash: LeafHash,
-    queued: Queued,
+    on_its_way: OnItsWay,
+}
+
+#[derive(Debug)]
+enum OnItsWay {
+    Queued(Queued, Taken),
+    /// The log is full or has had enough for now, and holds the entry already.
+    Known(LogIndex),
 }
 
 impl Log {
@@ -121,9 +129,10 @@ impl Log {
     /// As [`CreateEntryError`] says.
     pub async fn queue(&self, proposed: impl Into<Proposed>) -> Result<Pending, CreateEntryError> {
         let entry = self.admit(proposed.into()).await?;
-        self.check_open()?;
-        let leaf_hash = entry.leaf_hash();
-        Ok(Pending { leaf_hash, queued: self.sequencer.add(entry, WhenFull::Wait).await? })
+        Ok(Pending {
+            leaf_hash: entry.leaf_hash(),
+            on_its_way: self.enter(entry, WhenFull::Wait).await?,
+        })
     }
 
     /// The second half: wait until it is published. A known entry is a success, and proofs are for
@@ -132,8 +141,8 @@ impl Log {
     /// # Errors
     /// As [`CreateEntryError`] says.
     pub async fn settle(&self, pending: Pending) -> Result<Appended, CreateEntryError> {
-        let Pending { leaf_hash, queued } = pending;
-        let (placement, checkpoint) = self.published(queued).await?;
+        let Pending { leaf_hash, on_its_way } = pending;
+        let (placement, checkpoint) = self.published(on_its_way).await?;
         let (index, integrated_time, duplicate) = match placement {
             Placement::Integrated(placed) => (placed.index, placed.integrated_time, false),
             Placement::Duplicate(index) => {
@@ -149,25 +158,48 @@ impl Log {
         &self,
         entry: AdmittedEntry,
     ) -> Result<(Placement, Arc<Published>), CreateEntryError> {
-        self.check_open()?;
-        self.published(self.sequencer.add(entry, WhenFull::Refuse).await?).await
+        let on_its_way = self.enter(entry, WhenFull::Refuse).await?;
+        self.published(on_its_way).await
     }
 
-    /// Whether one more entry may come now.
-    fn check_open(&self) -> Result<(), CreateEntryError> {
+    /// Into the queue, if one more entry may come now.
+    async fn enter(
+        &self,
+        entry: AdmittedEntry,
+        when_full: WhenFull,
+    ) -> Result<OnItsWay, CreateEntryError> {
         let shard = self.active();
         if shard.publisher.held_for().is_some_and(|held| held > WITNESS_PATIENCE) {
             return Err(CreateEntryError::NoQuorum);
         }
-        Ok(self.quota.take(shard.head().size, Instant::now())?)
+        match self.quota.take(shard.head().size, Instant::now()) {
+            Ok(taken) => Ok(OnItsWay::Queued(self.sequencer.add(entry, when_full).await?, taken)),
+            Err(over) => self.known_over_quota(entry.leaf_hash(), over).await,
+        }
+    }
+
+    /// Sending a known entry again is harmless, so no quota turns it away.
+    async fn known_over_quota(
+        &self,
+        leaf_hash: LeafHash,
+        over: OverQuota,
+    ) -> Result<OnItsWay, CreateEntryError> {
+        let known = self.active().view().index_of(leaf_hash).await?;
+        known.map(OnItsWay::Known).ok_or(CreateEntryError::OverQuota(over))
     }
 
     async fn published(
         &self,
-        queued: Queued,
+        on_its_way: OnItsWay,
     ) -> Result<(Placement, Arc<Published>), CreateEntryError> {
         let published = async {
-            let placement = self.sequencer.placed(queued).await?;
+            // The quota counts the entry until the log's size does.
+            let (placement, _taken) = match on_its_way {
+                OnItsWay::Queued(queued, taken) => {
+                    (self.sequencer.placed(queued).await?, Some(taken))
+                }
+                OnItsWay::Known(index) => (Placement::Duplicate(index), None),
+            };
             let size = match &placement {
                 Placement::Integrated(placed) => placed.head().size,
                 // Answered only when the first copy can be read.
@@ -225,100 +257,6 @@ impl Log {
         Ok(judged.map_err(|error| Rejection::Internal(error.to_string()))??)
     }
 
-    /// The entry at an index over all shards; `None` when there is none yet.
-    pub async fn entry_by_index(
-        &self,
-        index: VirtualIndex,
-    ) -> Result<Option<LoggedEntry>, ReadError> {
-        let (shard, index) = self.map.resolve(index);
-        self.logged_entry(shard, index).await
-    }
-
-    /// The entry of this name; `None` when its tree does not hold it, or is none of ours.
-    pub async fn entry_by_id(&self, id: &EntryId) -> Result<Option<LoggedEntry>, ReadError> {
-        let Some(shard) = self.shards.iter().position(|shard| shard.tree_id() == id.tree_id) else {
-            return Ok(None);
-        };
-        self.entry_of_shard(shard, id.leaf_hash).await
-    }
-
-    /// The entries with this leaf hash: the active shard's first, then the frozen ones', oldest
-    /// first.
-    pub async fn entries_by_leaf(&self, leaf: LeafHash) -> Result<Vec<LoggedEntry>, ReadError> {
-        let active = self.shards.len() - 1;
-        let mut found = Vec::new();
-        for shard in std::iter::once(active).chain(0..active) {
-            found.extend(self.entry_of_shard(shard, leaf).await?);
-        }
-        Ok(found)
-    }
-
-    /// The index over all shards of an entry of one of them.
-    pub fn virtual_index(&self, shard: &Shard, index: LogIndex) -> VirtualIndex {
-        let number = self.shards.iter().position(|known| known.tree_id() == shard.tree_id());
-        self.map.virtual_index(number.unwrap_or(self.shards.len() - 1), index)
-    }
-
-    /// The leaf hash that a proposal would have, its signature verified.
-    pub fn leaf_hash_of(&self, proposal: &Proposal) -> Result<LeafHash, Rejection> {
-        admission::leaf_hash_of(proposal, &self.policy)
-    }
-
-    /// The names of the published entries that carry an index key, over all shards.
-    pub async fn search(&self, index_key: &str) -> Result<Vec<EntryId>, ReadError> {
-        let mut found = Vec::new();
-        for shard in &self.shards {
-            let view = shard.view();
-            for index in view.search(index_key).await? {
-                if let Some(leaf_hash) = view.leaf_hash(index).await? {
-                    found.push(EntryId { tree_id: shard.tree_id(), leaf_hash });
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    /// The newest published checkpoint of every shard.
-    pub fn info(&self) -> LogInfo {
-        let info = |shard: &Shard| ShardInfo {
-            tree_id: shard.tree_id(),
-            checkpoint: shard.publisher.newest(),
-        };
-        let (_, frozen) = self.split();
-        LogInfo { active: info(self.active()), inactive: frozen.iter().map(info).collect() }
-    }
-
-    /// The public key of a shard (the active one when none is named), SPKI in PEM.
-    pub fn public_key_pem(&self, tree_id: Option<TreeId>) -> Option<String> {
-        self.shard(tree_id).map(|shard| public_key_pem(shard.publisher.core().public_key()))
-    }
-
-    /// The proof between two sizes of a shard, and the shard's current root hash.
-    ///
-    /// # Errors
-    /// As [`ProofRequestError`] says.
-    pub async fn consistency_proof(
-        &self,
-        tree_id: Option<TreeId>,
-        first: u64,
-        last: u64,
-    ) -> Result<(ConsistencyProof, RootHash), ProofRequestError> {
-        let shard = match tree_id {
-            None => self.active(),
-            Some(id) => self.shard(tree_id).ok_or(ProofRequestError::UnknownTree(id))?,
-        };
-        if first > last {
-            return Err(ProofRequestError::FirstBeyondLast { first, last });
-        }
-        let head = shard.head();
-        if last > head.size.0 {
-            return Err(ProofRequestError::BeyondTree { requested: last, size: head.size.0 });
-        }
-        let view = shard.at(head);
-        let proof = view.consistency_proof(TreeSize(first), TreeSize(last)).await?;
-        Ok((proof, head.root))
-    }
-
     /// Whether the log writes and publishes.
     pub fn health(&self) -> Health {
         let shard = self.active();
@@ -331,40 +269,6 @@ impl Log {
                 held.map(|_| "there is no quorum of witnesses".into())
             }),
         }
-    }
-
-    async fn entry_of_shard(
-        &self,
-        shard: usize,
-        leaf: LeafHash,
-    ) -> Result<Option<LoggedEntry>, ReadError> {
-        let Some(index) = self.shards[shard].view().index_of(leaf).await? else { return Ok(None) };
-        self.logged_entry(shard, index).await
-    }
-
-    async fn logged_entry(
-        &self,
-        number: usize,
-        index: LogIndex,
-    ) -> Result<Option<LoggedEntry>, ReadError> {
-        let shard = &self.shards[number];
-        let checkpoint = shard.publisher.newest();
-        let view = shard.at(checkpoint.head);
-        let Some(entry) = view.entry(index).await? else { return Ok(None) };
-        let leaf_hash = tlog::hash_leaf(&entry.body);
-        let id = EntryId { tree_id: shard.tree_id(), leaf_hash };
-        let proof = view.inclusion_proof(index).await?;
-        let attestation = attestation_of(&view, &entry.body, leaf_hash).await?;
-        Ok(Some(LoggedEntry {
-            id,
-            log_id: shard.log_id(),
-            body: entry.body,
-            integrated_time: entry.integrated_time,
-            virtual_index: self.map.virtual_index(number, index),
-            proof,
-            checkpoint,
-            attestation,
-        }))
     }
 
     /// The tree that grows.
@@ -383,18 +287,4 @@ impl Log {
             Some(id) => self.shards.iter().find(|shard| shard.tree_id() == id),
         }
     }
-}
-
-/// The attestation of an entry: under the key that its kind names, else under its leaf hash, as
-/// Rekor 0.6 and older stored it.
-async fn attestation_of(
-    view: &View<'_>,
-    body: &[u8],
-    leaf_hash: LeafHash,
-) -> Result<Option<Vec<u8>>, ReadError> {
-    let Some(key) = admission::attestation_key(body) else { return Ok(None) };
-    if let Some(found) = view.attestation(&key).await? {
-        return Ok(Some(found));
-    }
-    view.attestation(&leaf_hash.to_string()).await
 }
