@@ -184,7 +184,8 @@ impl Doors {
         let log = |api| site.and_then(|site| site.log(api));
         match place {
             Place::Health(probe) => {
-                let health: Vec<Health> = self.app.sites.all().map(|log| log.health()).collect();
+                let logs = self.app.sites.probed(site);
+                let health: Vec<Health> = logs.iter().map(|log| log.health()).collect();
                 probe.answer(&parts.method, parts.uri.query(), &health)
             }
             Place::RekorV1(target) => {

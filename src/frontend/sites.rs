@@ -122,8 +122,20 @@ impl Sites {
         Self::new(vec![Door { host, path_prefix, public_url, log }])
     }
 
+    /// The logs that a probe at a site speaks of: at the root all, so that one question tells of
+    /// the whole process; elsewhere those of the site, which learns nothing of the others.
+    pub(crate) fn probed<'a>(&'a self, site: Option<&'a Arc<Site>>) -> Vec<&'a Arc<Log>> {
+        let root = self.anywhere.iter().find(|site| site.path_prefix.is_empty());
+        match site {
+            Some(site) if !root.is_some_and(|root| Arc::ptr_eq(root, site)) => {
+                site.logs.iter().collect()
+            }
+            _ => self.all().collect(),
+        }
+    }
+
     /// All logs, each once.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Log>> {
+    fn all(&self) -> impl Iterator<Item = &Arc<Log>> {
         let sites = self.by_host.values().chain([&self.anywhere]).flatten();
         sites.flat_map(|site| &site.logs)
     }

@@ -123,7 +123,7 @@ impl Publisher {
     ///
     /// When the stored head has no quorum of witnesses yet and may not be published without, the
     /// checkpoint that was published last is shown until it has, or for good where the log stops
-    /// without a quorum.
+    /// without a quorum, or a witness has seen more of it.
     ///
     /// # Errors
     /// As [`PublishError`] says, when there is nothing that may be published.
@@ -138,8 +138,12 @@ impl Publisher {
         // The witnesses are asked even when this head was published before: one that knows a larger
         // one must be heard before anything new is signed.
         let witnessed = match (press.sign_and_witness(head, ready(())).await, &before) {
-            // It had stopped for this, or would have: what was published before can still be read.
-            (Err(error @ PublishError::NoQuorum(_)), Some(before)) => {
+            // It had stopped for this, or would have: what was published before can still be read,
+            // and the process's other logs go on.
+            (
+                Err(error @ (PublishError::NoQuorum(_) | PublishError::WitnessAhead(_))),
+                Some(before),
+            ) => {
                 tracing::error!(%error, "the log does not publish; start it again to recover");
                 let (recent, stopped) = (Recent::from([before.clone()]), error.to_string());
                 let (held_since, stopped) = (None, Some(stopped.into()));

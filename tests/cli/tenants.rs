@@ -21,7 +21,7 @@ fn no_tenant_sees_another() {
     let server = serve(
         folder.path(),
         "[logs.team-a]\nhostname = 'a.example'\npath_prefix = '/team-a'\n\
-         [logs.team-b]\nhostname = 'b.example'\nhost = 'b.example'\n\
+         [logs.team-b]\nhost = 'b.example'\n\
          [logs.old-a]\napi = 'v1'\nhostname = 'a.example'\npath_prefix = '/team-a'",
     );
     let (root, a) = (server.url.clone(), format!("{}/team-a", server.url));
@@ -61,6 +61,12 @@ fn no_tenant_sees_another() {
         }
     }
     assert_eq!(get(&format!("{root}/team-a/checkpoint"), &at_b).status, 404, "the path of another");
+    let of_b = "[+]team-b writing ok\n[+]team-b publishing ok\nok\n";
+    assert_eq!(get(&format!("{root}/readyz?verbose"), &at_b).text(), of_b, "probes neither");
+    assert!(!get(&format!("{a}/readyz?verbose"), &[]).text().contains("team-b"));
+    assert!(get(&format!("{root}/readyz?verbose"), &[]).text().contains(&of_b[..of_b.len() - 3]));
+    let list = get(&format!("{root}/logs"), &at_b).json();
+    assert_eq!(list["logs"][0]["origin"], "b.example", "its host is its name");
     let trusted = get(&format!("{a}/trusted_root.json"), &[]).json();
     assert_eq!(trusted["tlogs"].as_array().unwrap().len(), 2);
 }
@@ -120,6 +126,7 @@ fn a_log_is_added_and_taken_out_and_never_made_twice() {
     std::fs::write(&toml, "[logs.twin]\nhostname = 'more.example'\npath_prefix = '/t'").unwrap();
     let refused = Server::start(&data, &["--config", toml.to_str().unwrap()]).err().unwrap();
     assert!(refused.contains("more.example") && refused.contains("hostname"), "{refused}");
+    assert!(!data.join("twin.key").exists(), "a refused log leaves no key");
     // A store that is older than a key of its folder is an older copy.
     std::fs::write(data.join("lost.pub"), "a key that was used").unwrap();
     std::fs::write(&toml, "[logs.lost]\nhostname = 'lost.example'\npath_prefix = '/l'").unwrap();

@@ -155,6 +155,17 @@ async fn a_log_that_stops_writing_does_not_serve() {
 }
 
 #[tokio::test]
+async fn a_message_beyond_its_limit_exhausts_it() {
+    let server = raw().await;
+    let entry = Some(item::Entry::Raw(vec![0; 5 << 20].into()));
+    let request = AppendRequest { item: Some(Item { entry }), ..AppendRequest::default() };
+    let mut client = LogClient::with_origin(connect(&server).await, origin());
+    let refused = client.append(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
+    assert!(refused.message().contains("too large"), "{refused}");
+}
+
+#[tokio::test]
 async fn streams_without_end_end_with_the_server() {
     let mut server = raw().await;
     let channel = connect(&server).await;

@@ -9,6 +9,7 @@ use cairn::log::{CreateEntryError, Log};
 use cairn::publisher::signer::{FileSigner, KeyKind, Signer};
 use cairn::publisher::witness::{WithoutQuorum, Witness, WitnessError, Witnessing};
 use cairn::recovery::RecoveryError;
+use storage::{Store as _, TreeId};
 use tlog::cosignature::Timestamp;
 use tlog::{
     AddCheckpoint, Checkpoint, Note, NoteSignature, Policy, TreeHead, TreeSize, VerifierKey,
@@ -232,6 +233,7 @@ async fn stop_stops() {
 #[tokio::test]
 async fn a_witness_that_knows_more_of_this_log_stops_it() {
     let pair = Pair::new().await;
+    let unseen = pair.house.over(pair.house.store.copy());
     let log = pair.start("any", WithoutQuorum::Publish).await.unwrap();
     let old = pair.house.over(pair.house.store.copy());
     let mut proposals = Proposals::new();
@@ -239,8 +241,18 @@ async fn a_witness_that_knows_more_of_this_log_stops_it() {
         create(&log, &proposals.next_json()).await.unwrap();
     }
     drop(log);
-    // The older copy of the store does not know the three entries.
-    let started = pair.start_over(&old, "any", WithoutQuorum::Publish).await;
+    // The older copy of the store does not know the three entries: it is read, and signs nothing.
+    let log = pair.start_over(&old, "any", WithoutQuorum::Publish).await.unwrap();
+    let stopped = log.health().not_publishing.expect("the alarm");
+    assert!(stopped.contains("3 entries") && stopped.contains("older copy"), "{stopped}");
+    let refused = create(&log, &proposals.next_json()).await;
+    assert!(matches!(refused, Err(CreateEntryError::Stopped(_))), "{refused:?}");
+    assert_eq!(log.active().head().size, TreeSize(0));
+    let stored = old.store.log(TreeId::new(7).unwrap()).await.unwrap();
+    assert_eq!(stored.head().await.unwrap().size, TreeSize(0), "and takes nothing");
+
+    // One that has published nothing has nothing to show.
+    let started = pair.start_over(&unseen, "any", WithoutQuorum::Publish).await;
     let error = started.err().expect("an older copy must not start").to_string();
     assert!(error.contains("3 entries") && error.contains("older copy"), "{error}");
 }

@@ -206,6 +206,16 @@ impl<'a> Founding<'a> {
         if public_key.exists() {
             return Err(DataDirError::OlderStore { log: name.clone(), public_key });
         }
+        let tree_id = match self.tree_id {
+            Some(tree_id) => tree_id,
+            None => random_tree_id()?,
+        };
+        let hostname = self.hostname.or(self.log.host.as_deref()).unwrap_or(HOSTNAME_DEFAULT);
+        let origin = match self.log.api {
+            ApiSetting::V1 => tlog::v1_origin(hostname, tree_id.get()),
+            ApiSetting::V2 | ApiSetting::Raw => hostname.into(),
+        };
+        refuse_same_origin(&store.logs().await?, name, &origin)?;
         let key = self.key_file(path);
         let signer = if self.log.set.key_file.is_some() || key.exists() {
             FileSigner::read(&key)?
@@ -218,23 +228,14 @@ impl<'a> Founding<'a> {
             pem.write_new(&key)?;
             signer
         };
-        let tree_id = match self.tree_id {
-            Some(tree_id) => tree_id,
-            None => random_tree_id()?,
-        };
-        let hostname = self.hostname.unwrap_or(HOSTNAME_DEFAULT);
         let record = LogRecord {
             tree_id,
             name: name.clone(),
             api: self.log.api.as_str().into(),
-            origin: match self.log.api {
-                ApiSetting::V1 => tlog::v1_origin(hostname, tree_id.get()),
-                ApiSetting::V2 | ApiSetting::Raw => hostname.into(),
-            },
+            origin,
             public_key: signer.public_key().to_vec(),
             created: unix_seconds(),
         };
-        refuse_same_origin(&store.logs().await?, &record)?;
         sync_folder(path).map_err(io)?; // the key's name, before anything is signed with it
         let part = store.create_log(record.clone()).await?;
         let pem = public_key_pem(signer.public_key());
@@ -286,13 +287,13 @@ impl<'a> Founding<'a> {
 }
 
 /// Two logs of one origin and key would be one log with two heads to every witness.
-fn refuse_same_origin(known: &[LogRecord], new: &LogRecord) -> Result<(), DataDirError> {
-    match known.iter().find(|log| log.origin == new.origin) {
+fn refuse_same_origin(known: &[LogRecord], log: &str, origin: &str) -> Result<(), DataDirError> {
+    match known.iter().find(|known| known.origin == origin) {
         None => Ok(()),
         Some(other) => Err(DataDirError::SameOrigin {
-            log: new.name.clone(),
+            log: log.into(),
             other: other.name.clone(),
-            origin: new.origin.clone(),
+            origin: origin.into(),
         }),
     }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use proto::log_v1::log_server::LogServer;
 use proto::rekor_v2::rekor_server::RekorServer;
 use tokio::sync::Semaphore;
@@ -130,7 +130,7 @@ pub(crate) async fn answer(
             call(service.max_decoding_message_size(max), request).await
         }
         "grpc.health.v1.Health" => {
-            let service = health::Health::new(app.clone(), calls.stopping.clone());
+            let service = health::Health::new(app.clone(), site, calls.stopping.clone());
             call(HealthServer::new(service), request).await
         }
         "grpc.reflection.v1.ServerReflection" => match reflection().build_v1() {
@@ -155,9 +155,22 @@ where
         >,
 {
     match service.call(request).await {
-        Ok(response) => response.map(ReplyBody::stream),
+        Ok(response) => too_large(response).map(ReplyBody::stream),
         Err(never) => match never {},
     }
+}
+
+/// A message beyond its limit is ResourceExhausted, as clients of gRPC know it; tonic calls it
+/// OutOfRange.
+fn too_large<B>(mut response: hyper::Response<B>) -> hyper::Response<B> {
+    if let Some(status) = Status::from_header_map(response.headers())
+        && status.code() == Code::OutOfRange
+        && status.message().contains("message length too large")
+    {
+        let code = HeaderValue::from(Code::ResourceExhausted as i32);
+        response.headers_mut().insert(Status::GRPC_STATUS, code);
+    }
+    response
 }
 
 fn refuse(status: &Status) -> Reply {
