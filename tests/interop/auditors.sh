@@ -288,12 +288,9 @@ old_copy_is_noticed() {
     stop_audited || true
     start_audited data-old
     passes "an old copy: the witnesses have seen more, and it says so" \
-        'has cosigned a checkpoint of 1[89] entries, and the log has 17' tail -n 3 audited.log
+        'has cosigned a checkpoint of 1[89] entries, and the log has 17' grep 'does not publish' audited.log
     refuses "an old copy: it is not ready" '503' "${AUDITORS_PY[@]}" fetch "$AUDITED_URL/readyz"
-    "${AUDITORS_PY[@]}" entry v2 forked.json
-    passes "an old copy: it takes nothing" '^500 at once' \
-        "${AUDITORS_PY[@]}" post v2 "$AUDITED_URL" forked.json
-    equal "an old copy: and is what it was" "$(audited_size v2)" 17
+    equal "an old copy: and shows what it was" "$(audited_size v2)" 17
     stop_audited || true
     audited_settings >audited.toml
     start_audited data-old

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::json;
 use super::super::pki::key::{self, Key};
-use super::super::pki::openssh::openssh_fingerprint;
+use super::super::pki::ssh_key::fingerprint;
 use super::super::pki::x509::PublicKey;
 use super::super::{Rejection, base64};
 
@@ -106,7 +106,7 @@ impl Envelope {
         }
         let payload = self.payload().map_err(Rejection::Input)?;
         let mut signed = Signed::new(self.signed_bytes(&payload));
-        let key_id = openssh_fingerprint(key.key());
+        let key_id = fingerprint(key.key());
         self.first_verified(&mut signed, key, key_id.as_deref()).map_err(Rejection::Input)?;
         Ok(payload)
     }

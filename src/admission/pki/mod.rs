@@ -5,14 +5,16 @@
 
 pub(crate) mod der;
 pub(crate) mod key;
-pub(crate) mod openssh;
 pub(crate) mod pem;
 pub(crate) mod pgp;
+pub(crate) mod ssh_key;
 pub(crate) mod subjects;
 pub(crate) mod x509;
 
 mod chain;
+mod minisign;
 mod prehashed;
+mod ssh;
 
 /// A key as it goes into the log and the index.
 pub(crate) struct CanonicalKey {
@@ -42,7 +44,7 @@ pub(crate) struct Format {
 type Verify = fn(content: &[u8], signature: &[u8], key: &[u8]) -> Result<Verified, String>;
 
 /// The formats of this build.
-const FORMATS: &[Format] = &[x509::FORMAT, pgp::FORMAT];
+const FORMATS: &[Format] = &[x509::FORMAT, pgp::FORMAT, minisign::FORMAT, ssh::FORMAT];
 
 /// The formats that a rekord may name, in the order in which clients are told of them.
 pub(crate) const REKORD_FORMATS: [&str; 4] = ["pgp", "minisign", "x509", "ssh"];

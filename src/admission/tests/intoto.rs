@@ -6,7 +6,7 @@ use super::signer::*;
 use crate::admission::base64::encode;
 use crate::admission::index_keys::sha256_hex;
 use crate::admission::pki::key::Key;
-use crate::admission::pki::openssh::openssh_fingerprint;
+use crate::admission::pki::ssh_key::fingerprint;
 use crate::admission::{Policy, leaf_hash_of};
 
 fn v001(envelope: &str, key: &Signer) -> Value {
@@ -66,7 +66,7 @@ fn v001_needs_one_signature_by_its_key() {
 #[test]
 fn v001_heeds_key_ids() {
     let signer = Signer::p256();
-    let own = openssh_fingerprint(&Key::from_spki(&signer.spki()).unwrap()).unwrap();
+    let own = fingerprint(&Key::from_spki(&signer.spki()).unwrap()).unwrap();
     for (keyid, ok) in [("", true), (own.as_str(), true), ("SHA256:other", false)] {
         let mut envelope = envelope(&[&signer]);
         envelope["signatures"][0]["keyid"] = keyid.into();

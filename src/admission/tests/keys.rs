@@ -9,7 +9,7 @@ use time::{Duration, OffsetDateTime};
 use super::signer::*;
 use crate::admission::index_keys::sha256_hex;
 use crate::admission::pki::key::Key;
-use crate::admission::pki::openssh::openssh_fingerprint;
+use crate::admission::pki::ssh_key::fingerprint;
 use crate::admission::pki::x509::PublicKey;
 use crate::admission::pki::{der, pem};
 use crate::admission::{SearchKeyError, public_key_index_keys};
@@ -281,11 +281,11 @@ fn a_search_by_key_uses_both_spellings() {
 /// Fingerprints that `ssh-keygen -lf` prints for these keys.
 #[test]
 fn fingerprints_are_those_of_openssh() {
-    for (spki, fingerprint) in OPENSSH {
+    for (spki, expected) in OPENSSH {
         let key = Key::from_spki(&hex::decode(spki).unwrap()).unwrap();
-        assert_eq!(openssh_fingerprint(&key).as_deref(), Some(fingerprint), "{key:?}");
+        assert_eq!(fingerprint(&key).as_deref(), Some(expected), "{key:?}");
     }
-    assert_eq!(openssh_fingerprint(&Key::P224), None);
+    assert_eq!(fingerprint(&Key::P224), None);
 }
 
 const OPENSSH: [(&str, &str); 4] = [

@@ -3,11 +3,13 @@
 mod attestations;
 mod dsse;
 mod golden;
+mod golden_keys;
 mod golden_pgp;
 mod hashedrekord;
 mod helm;
 mod intoto;
 mod keys;
+mod minisign;
 mod properties;
 mod pgp;
 mod pgp_faults;
@@ -17,3 +19,4 @@ mod rekor_v2;
 mod rekord;
 mod rpm;
 mod signer;
+mod ssh;
