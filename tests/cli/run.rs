@@ -1,7 +1,6 @@
 //! Runs `cairn` as a child process; a server is stopped when its handle goes.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -31,12 +30,11 @@ impl Server {
 
     /// The same, under a shell's settings (`ulimit -n 400;`).
     pub(crate) fn start_under(shell: &str, folder: &Path, more: &[&str]) -> Result<Self, String> {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut process = Command::new("sh")
             .args(["-c", &format!("{shell} exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_cairn")])
             .arg("serve")
             .args(["--data-dir".as_ref(), folder.as_os_str()])
-            .args(["--listen", &address.to_string(), "--metrics-listen", "off"])
+            .args(["--listen", "127.0.0.1:0", "--metrics-listen", "off"])
             .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -52,7 +50,8 @@ impl Server {
             public_key.push_str(&line);
             public_key.push('\n');
             if line.starts_with("-----END") {
-                let url = format!("http://{address}");
+                let url = announced.iter().find_map(|line| line.trim().strip_prefix("API "));
+                let url = url.unwrap().trim().to_owned();
                 return Ok(Self { process, url, announced, public_key });
             }
         }

@@ -1,43 +1,37 @@
 //! The real `cairn serve` on a folder, as a child process.
 
-use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-use crate::client::Client;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 pub(crate) const CAIRN: &str = env!("CARGO_BIN_EXE_cairn");
-const START_MAX: Duration = Duration::from_secs(20);
 
 pub(crate) struct Server {
     process: Child,
+    stdout: BufReader<ChildStdout>,
     address: SocketAddr,
 }
 
 impl Server {
-    /// Serves a folder on a free loopback port, and waits for the first answer.
+    /// Serves a folder on a free loopback port, and waits until it says which.
     pub(crate) fn start(folder: &Path, more: &[String]) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut process = Command::new(CAIRN)
             .arg("serve")
             .args(["--data-dir".as_ref(), folder.join("data").as_os_str()])
-            .args(["--listen", &address.to_string(), "--metrics-listen", "off"])
+            .args(["--listen", "127.0.0.1:0", "--metrics-listen", "off"])
             .args(["--log-level", "warn"])
             .args(["--head-guard".as_ref(), folder.join("guard").as_os_str()])
             .args(more)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let started = Instant::now();
-        while Client::connect(address).is_none() {
-            let ended = process.try_wait().unwrap();
-            assert!(ended.is_none(), "cairn did not start: {ended:?}");
-            assert!(started.elapsed() < START_MAX, "cairn did not answer in {START_MAX:?}");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        Self { process, address }
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut lines = stdout.by_ref().lines().map_while(Result::ok);
+        let url = lines.find_map(|line| Some(line.split_once("http://")?.1.to_owned()));
+        let url = url.expect("cairn does not start");
+        let address = url.parse().unwrap();
+        Self { process, stdout, address }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -55,8 +49,7 @@ impl Server {
         let pid = self.process.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let ended = self.process.wait().unwrap();
-        let stdout = self.process.stdout.take().unwrap();
-        let lines: Vec<_> = BufReader::new(stdout).lines().map_while(Result::ok).collect();
+        let lines: Vec<_> = self.stdout.by_ref().lines().map_while(Result::ok).collect();
         assert!(ended.success(), "cairn ended with {ended} after {lines:?}");
     }
 }

@@ -24,7 +24,8 @@ impl Witness {
     /// Makes a witness of logs, each a verifier key and its origin.
     pub(crate) fn create(folder: &Path, logs: &[String]) -> Self {
         let name = folder.file_name().unwrap().to_str().unwrap();
-        let (process, line) = spawn(folder, logs, &["--name", name, "--listen", "127.0.0.1:0"]);
+        let spawned = spawn(folder, logs, &["--name", name, "--listen", "127.0.0.1:0"]);
+        let (process, line) = spawned.expect("the witness does not start");
         let policy = Policy::parse(&format!("{line}\nquorum none\n")).unwrap();
         let (key, url) = (policy.witnesses[0].key.clone(), policy.witnesses[0].url.clone());
         let address = url.unwrap().strip_prefix("http://").unwrap().to_owned();
@@ -37,9 +38,12 @@ impl Witness {
         self.process.wait().unwrap();
     }
 
-    /// The same folder again, at the same address.
+    /// The same folder again, at the same address; a connection that happens to have taken its port
+    /// meanwhile soon ends.
     pub(crate) fn restart(&mut self) {
-        let (process, line) = spawn(&self.folder, &self.logs, &["--listen", &self.address]);
+        let mut spawned =
+            (0..20).filter_map(|_| spawn(&self.folder, &self.logs, &["--listen", &self.address]));
+        let (process, line) = spawned.next().expect("the witness does not start again");
         assert_eq!(line, self.line, "the witness is another one after its death");
         self.process = process;
     }
@@ -60,8 +64,8 @@ impl Drop for Witness {
     }
 }
 
-/// The process, once it answers, and its line of a policy.
-fn spawn(folder: &Path, logs: &[String], more: &[&str]) -> (Child, String) {
+/// The process, once it answers, and its line of a policy; none if it ends.
+fn spawn(folder: &Path, logs: &[String], more: &[&str]) -> Option<(Child, String)> {
     let mut process = Command::new(CAIRN)
         .args(["witness", "--log-level", "error", "--data-dir"])
         .arg(folder)
@@ -72,6 +76,9 @@ fn spawn(folder: &Path, logs: &[String], more: &[&str]) -> (Child, String) {
         .unwrap();
     let lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
     let mut own = lines.filter_map(|line| Some(line.trim().strip_prefix("for logs")?.to_owned()));
-    let own = own.next().expect("the witness does not start");
-    (process, own.trim().to_owned())
+    let Some(own) = own.next() else {
+        process.wait().unwrap();
+        return None;
+    };
+    Some((process, own.trim().to_owned()))
 }
