@@ -44,6 +44,9 @@ pub const HELM_FILES_BYTES_MAX: usize = 64 << 10;
 /// Collections in a YAML text, which bounds how deep they nest.
 pub const YAML_COLLECTIONS_MAX: usize = 512;
 
+/// Bytes of the answer of a timestamp authority, as Rekor has it.
+pub const TIMESTAMP_BYTES_MAX: usize = 10 << 10;
+
 /// Tags in a header of an RPM package, as rpm itself has it.
 pub const RPM_TAGS_MAX: usize = 65_535;
 

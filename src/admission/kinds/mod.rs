@@ -8,6 +8,7 @@ mod helm_v001;
 mod intoto_v001;
 mod intoto_v002;
 mod rekord_v001;
+mod rfc3161_v001;
 mod rpm_v001;
 
 mod envelope;
@@ -29,6 +30,7 @@ const TABLE: &[KindVersion] = &[
     rekord_v001::KIND,
     helm_v001::KIND,
     rpm_v001::KIND,
+    rfc3161_v001::KIND,
 ];
 
 /// How one kind and version is read.

@@ -10,11 +10,15 @@ pub(crate) struct Element<'a> {
 }
 
 pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const OCTET_STRING: u8 = 0x04;
 pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
 pub(crate) const UTF8_STRING: u8 = 0x0c;
 pub(crate) const SEQUENCE: u8 = 0x30;
+pub(crate) const SET: u8 = 0x31;
 /// `[0]`, constructed, context-specific.
 pub(crate) const CONTEXT_0: u8 = 0xa0;
+/// `[1]`, the same.
+pub(crate) const CONTEXT_1: u8 = 0xa1;
 
 /// Reads the element at the front; `None` unless it is there in full, with a one-byte tag and the
 /// shortest form of a definite length.
@@ -65,14 +69,22 @@ pub(crate) fn write_unsigned(out: &mut Vec<u8>, big_endian: &[u8]) {
     out.extend_from_slice(digits);
 }
 
-/// Writes a tag and a length below 65,536.
+/// Writes a tag and a length.
 pub(crate) fn write_header(out: &mut Vec<u8>, tag: u8, length: usize) {
     out.push(tag);
-    match length {
-        0..=0x7f => out.push(length as u8),
-        0x80..=0xff => out.extend([0x81, length as u8]),
-        _ => out.extend([0x82, (length >> 8) as u8, length as u8]),
+    let octets = length.to_be_bytes();
+    let zeros = octets.iter().take_while(|octet| **octet == 0).count();
+    let octets = octets.get(zeros..).unwrap_or_default();
+    if length >= 0x80 {
+        out.push(0x80 | octets.len() as u8);
     }
+    out.extend(if length == 0 { &[0][..] } else { octets });
+}
+
+/// Writes an element.
+pub(crate) fn write(out: &mut Vec<u8>, tag: u8, value: &[u8]) {
+    write_header(out, tag, value.len());
+    out.extend_from_slice(value);
 }
 
 #[cfg(test)]

@@ -273,7 +273,10 @@ fn verify_ecdsa(
         .map_err(|_| invalid("invalid signature when validating IEEE_P1363 encoded signature"))
 }
 
-fn ecdsa_algorithm(curve: Curve, hash: HashAlgorithm) -> &'static dyn VerificationAlgorithm {
+pub(super) fn ecdsa_algorithm(
+    curve: Curve,
+    hash: HashAlgorithm,
+) -> &'static dyn VerificationAlgorithm {
     match (curve, hash) {
         (Curve::P256, HashAlgorithm::Sha256) => &aws::ECDSA_P256_SHA256_ASN1,
         (Curve::P256, HashAlgorithm::Sha384) => &aws::ECDSA_P256_SHA384_ASN1,
@@ -288,7 +291,10 @@ fn ecdsa_algorithm(curve: Curve, hash: HashAlgorithm) -> &'static dyn Verificati
 }
 
 /// aws-lc-rs has no SHA-384 below 2048 bits, and nothing outside 1024 to 8192.
-fn rsa_algorithm(bits: usize, hash: HashAlgorithm) -> Option<&'static dyn VerificationAlgorithm> {
+pub(super) fn rsa_algorithm(
+    bits: usize,
+    hash: HashAlgorithm,
+) -> Option<&'static dyn VerificationAlgorithm> {
     match (bits, hash) {
         (1024..=8192, HashAlgorithm::Sha256) => {
             Some(&aws::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY)

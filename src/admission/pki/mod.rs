@@ -5,8 +5,10 @@
 
 pub(crate) mod der;
 pub(crate) mod key;
+pub(crate) mod legacy;
 pub(crate) mod pem;
 pub(crate) mod pgp;
+pub(crate) mod pkcs7;
 pub(crate) mod ssh_key;
 pub(crate) mod subjects;
 pub(crate) mod x509;

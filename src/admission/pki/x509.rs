@@ -160,7 +160,7 @@ impl Certificate {
         Self::read(block.contents)
     }
 
-    fn read(der: Vec<u8>) -> Result<Self, String> {
+    pub(super) fn read(der: Vec<u8>) -> Result<Self, String> {
         Self::from_der(der)
             .map_err(|error| error.unwrap_or_else(|| "x509: malformed certificate".into()))
     }
