@@ -47,6 +47,15 @@ pub const YAML_COLLECTIONS_MAX: usize = 512;
 /// Bytes of the answer of a timestamp authority, as Rekor has it.
 pub const TIMESTAMP_BYTES_MAX: usize = 10 << 10;
 
+/// Bytes of what describes a jar or an Alpine package, unless set otherwise, as in Rekor.
+pub const ARCHIVE_METADATA_BYTES_DEFAULT: u64 = 1 << 20;
+
+/// Bytes that all members of an archive may have, unpacked. Packed, they fit into one request.
+pub const ARCHIVE_BYTES_MAX: u64 = 256 << 20;
+
+/// Members of an archive, each of which is remembered while it is read.
+pub const ARCHIVE_MEMBERS_MAX: usize = 65_536;
+
 /// Tags in a header of an RPM package, as rpm itself has it.
 pub const RPM_TAGS_MAX: usize = 65_535;
 

@@ -30,7 +30,7 @@ pub use rekor_v2::{
     EnvelopeSignatureV2, EnvelopeV2, KeyV2, RequestV2, SignatureV2, VerifierV2, key_details_number,
 };
 
-use kinds::{Canonical, KindVersion};
+use kinds::{Canonical, Context, KindVersion};
 
 /// What a client proposes, by the API that it came through.
 #[derive(Clone, Debug)]
@@ -212,17 +212,21 @@ fn admit_v1(proposal: &Proposal, policy: &Policy) -> Result<AdmittedEntry, Rejec
     if entry.signed_with().is_some_and(|(key, hash)| !policy.is_allowed(key, Some(hash))) {
         return Err(Rejection::input(NOT_ALLOWED));
     }
-    AdmittedEntry::new(kind.kind, entry.canonicalise(policy.attestation_bytes_max)?, policy)
+    let attestation_bytes_max = policy.attestation_bytes_max;
+    let context = Context { policy, attestation_bytes_max, now: Some((policy.clock)()) };
+    AdmittedEntry::new(kind.kind, entry.canonicalise(&context)?, policy)
 }
 
-/// The leaf hash that a proposal has, or would have, in the log: signatures are verified, but the
-/// policy is not asked, and stored forms are taken too where the kind allows it.
+/// The leaf hash that a proposal has, or would have, in the log: signatures are verified, but not
+/// whether the policy allows them or they have expired, and stored forms are taken too where the
+/// kind allows it.
 ///
 /// # Errors
 /// [`Rejection`], as for [`admit`].
-pub fn leaf_hash_of(proposal: &Proposal, _policy: &Policy) -> Result<LeafHash, Rejection> {
+pub fn leaf_hash_of(proposal: &Proposal, policy: &Policy) -> Result<LeafHash, Rejection> {
     let entry = (find_kind(proposal)?.decode)(spec(proposal)?)?;
-    Ok(hash_leaf(&entry.canonicalise(None)?.body))
+    let context = Context { policy, attestation_bytes_max: None, now: None };
+    Ok(hash_leaf(&entry.canonicalise(&context)?.body))
 }
 
 /// The key of the attestation that may be stored beside an entry, from its canonical body. The body

@@ -204,6 +204,12 @@ fn rules(settings: &Settings, config: &LogConfig) -> Result<Rules, Failure> {
     let defaults = admission::Policy::of(accepts);
     let legacy_dsse = set.legacy_dsse.unwrap_or(defaults.legacy_dsse);
     let mut policy = admission::Policy { attestation_bytes_max, legacy_dsse, ..defaults };
+    if let Some(max) = settings.max_jar_metadata_bytes {
+        policy.jar_metadata_bytes_max = max;
+    }
+    if let Some(max) = settings.max_apk_metadata_bytes {
+        policy.apk_metadata_bytes_max = max;
+    }
     if let Some(kinds) = &set.enabled_kinds {
         policy.enable_kinds(kinds)?;
     }

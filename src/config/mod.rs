@@ -111,6 +111,15 @@ pub struct Settings {
     #[arg(long, env = "CAIRN_MAX_ATTESTATION_BYTES", value_name = "BYTES")]
     pub max_attestation_bytes: Option<usize>,
 
+    /// Largest file in META-INF of a jar, unpacked, in bytes; 0 is no limit [default: 1048576]
+    #[arg(long, env = "CAIRN_MAX_JAR_METADATA_BYTES", value_name = "BYTES")]
+    pub max_jar_metadata_bytes: Option<u64>,
+
+    /// Largest signature or .PKGINFO of an Alpine package, unpacked, in bytes; 0 is 20 MiB
+    /// [default: 1048576]
+    #[arg(long, env = "CAIRN_MAX_APK_METADATA_BYTES", value_name = "BYTES")]
+    pub max_apk_metadata_bytes: Option<u64>,
+
     /// Entry kinds that may be submitted [default: all that this build knows]
     #[arg(long, env = "CAIRN_ENABLED_KINDS", value_name = "KIND", value_delimiter = ',')]
     pub enabled_kinds: Option<Vec<String>>,
@@ -285,6 +294,8 @@ impl Settings {
                 max_request_body_bytes,
                 attestation_storage,
                 max_attestation_bytes,
+                max_jar_metadata_bytes,
+                max_apk_metadata_bytes,
                 enabled_kinds,
                 client_signing_algorithms,
                 enabled_api_endpoints,

@@ -11,7 +11,7 @@ use super::super::schema::{
 };
 use super::super::{Rejection, base64, canonical, index_keys};
 use super::envelope::{Envelope, VerifiedBy};
-use super::{Canonical, Entry, KindVersion, statement};
+use super::{Canonical, Context, Entry, KindVersion, statement};
 
 pub(super) const KIND: KindVersion = KindVersion { kind: "dsse", version: "0.0.1", decode };
 
@@ -126,7 +126,7 @@ impl Entry for Dsse<'_> {
         if self.is_proposal { Ok(()) } else { Err("missing proposed content") }
     }
 
-    fn canonicalise(self: Box<Self>, _: Option<usize>) -> Result<Canonical, Rejection> {
+    fn canonicalise(self: Box<Self>, _: &Context<'_>) -> Result<Canonical, Rejection> {
         let spec = Spec {
             envelope_hash: &self.envelope_hash,
             payload_hash: &self.payload_hash,

@@ -9,7 +9,7 @@ use super::super::pki::key::{HashAlgorithm, Key, VerifyError};
 use super::super::pki::x509::PublicKey;
 use super::super::schema::{self, HashMembers, Members, check_required, finish, within};
 use super::super::{NOT_ALLOWED, Rejection, base64, canonical, index_keys};
-use super::{Canonical, Entry, KindVersion};
+use super::{Canonical, Context, Entry, KindVersion};
 
 pub(super) const KIND: KindVersion = KindVersion { kind: "hashedrekord", version: "0.0.1", decode };
 
@@ -66,7 +66,7 @@ impl Entry for Hashedrekord<'_> {
         Some((self.key.key(), self.algorithm))
     }
 
-    fn canonicalise(self: Box<Self>, _: Option<usize>) -> Result<Canonical, Rejection> {
+    fn canonicalise(self: Box<Self>, _: &Context<'_>) -> Result<Canonical, Rejection> {
         let mut index_keys = vec![index_keys::sha256_hex(self.key.canonical())];
         index_keys.extend_from_slice(self.key.subjects());
         index_keys.push(self.hash.index_key());

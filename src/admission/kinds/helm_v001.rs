@@ -11,7 +11,7 @@ use super::super::pki::pgp::cleartext::Cleartext;
 use super::super::pki::pgp::{Detached, Ring};
 use super::super::schema::{self, HashMembers, Members, check_required, finish, within};
 use super::super::{Rejection, base64, canonical, index_keys};
-use super::{Canonical, Entry, KindVersion};
+use super::{Canonical, Context, Entry, KindVersion};
 use crate::limits::{HELM_FILES_BYTES_MAX, YAML_COLLECTIONS_MAX};
 
 pub(super) const KIND: KindVersion = KindVersion { kind: "helm", version: "0.0.1", decode };
@@ -69,7 +69,7 @@ impl Entry for Helm {
         if self.provenance.is_empty() { Err("missing provenance content") } else { Ok(()) }
     }
 
-    fn canonicalise(self: Box<Self>, _: Option<usize>) -> Result<Canonical, Rejection> {
+    fn canonicalise(self: Box<Self>, _: &Context<'_>) -> Result<Canonical, Rejection> {
         let ring = Ring::read(&self.public_key).map_err(Rejection::Input)?;
         if self.provenance.is_empty() {
             return Err(Rejection::input("provenance file contains no content"));

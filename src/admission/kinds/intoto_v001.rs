@@ -10,7 +10,7 @@ use super::super::pki::x509::PublicKey;
 use super::super::schema::{self, HashMembers, Members, check_required, finish, within};
 use super::super::{Rejection, base64, canonical, index_keys};
 use super::envelope::Envelope;
-use super::{Canonical, Entry, KindVersion, statement};
+use super::{Canonical, Context, Entry, KindVersion, statement};
 
 pub(super) const KIND: KindVersion = KindVersion { kind: "intoto", version: "0.0.1", decode };
 
@@ -92,10 +92,7 @@ impl Entry for Intoto<'_> {
         Ok(())
     }
 
-    fn canonicalise(
-        self: Box<Self>,
-        attestation_bytes_max: Option<usize>,
-    ) -> Result<Canonical, Rejection> {
+    fn canonicalise(self: Box<Self>, context: &Context<'_>) -> Result<Canonical, Rejection> {
         let Self { key, hash, payload_hash, proposed } = *self;
         let payload_key = payload_hash.as_ref().map(canonical::Hash::index_key);
         let mut index_keys = vec![hash.index_key()];
@@ -110,7 +107,7 @@ impl Entry for Intoto<'_> {
         let body = canonical::body(KIND.kind, KIND.version, &spec)?;
         let attestation = proposed
             .zip(payload_key)
-            .and_then(|(proposed, key)| proposed.attestation(key, attestation_bytes_max));
+            .and_then(|(proposed, key)| proposed.attestation(key, context.attestation_bytes_max));
         Ok(Canonical { body, index_keys, attestation })
     }
 }

@@ -15,7 +15,7 @@ use super::super::schema::{
 };
 use super::super::{Rejection, base64, canonical, index_keys};
 use super::envelope::{self, Envelope};
-use super::{Canonical, Entry, KindVersion, statement};
+use super::{Canonical, Context, Entry, KindVersion, statement};
 
 pub(super) const KIND: KindVersion = KindVersion { kind: "intoto", version: "0.0.2", decode };
 
@@ -117,10 +117,7 @@ impl Entry for Intoto<'_> {
         Ok(())
     }
 
-    fn canonicalise(
-        self: Box<Self>,
-        attestation_bytes_max: Option<usize>,
-    ) -> Result<Canonical, Rejection> {
+    fn canonicalise(self: Box<Self>, context: &Context<'_>) -> Result<Canonical, Rejection> {
         let Self { payload_type, signatures, hash, payload_hash, proposed } = *self;
         let hash = hash.ok_or_else(|| Rejection::input("missing envelope digest"))?;
         let payload_hash =
@@ -145,7 +142,8 @@ impl Entry for Intoto<'_> {
         };
         let content = Content { envelope, hash, payload_hash };
         let body = canonical::body(KIND.kind, KIND.version, &Spec { content })?;
-        let attestation = proposed.and_then(|p| p.attestation(payload_key, attestation_bytes_max));
+        let attestation =
+            proposed.and_then(|p| p.attestation(payload_key, context.attestation_bytes_max));
         Ok(Canonical { body, index_keys, attestation })
     }
 }

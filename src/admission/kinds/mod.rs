@@ -7,19 +7,22 @@ mod hashedrekord_v001;
 mod helm_v001;
 mod intoto_v001;
 mod intoto_v002;
+mod jar_v001;
 mod rekord_v001;
 mod rfc3161_v001;
 mod rpm_v001;
 
 mod envelope;
+mod jar_archive;
+mod jar_manifest;
 mod rpm_package;
 pub(crate) mod statement;
 
 use storage::Attestation;
 
-use super::Rejection;
 use super::pki::key::{HashAlgorithm, Key};
 use super::schema::Members;
+use super::{Policy, Rejection};
 
 /// Every kind and version of this build.
 const TABLE: &[KindVersion] = &[
@@ -31,6 +34,7 @@ const TABLE: &[KindVersion] = &[
     helm_v001::KIND,
     rpm_v001::KIND,
     rfc3161_v001::KIND,
+    jar_v001::KIND,
 ];
 
 /// How one kind and version is read.
@@ -52,11 +56,17 @@ pub(crate) trait Entry {
     }
 
     /// The leaf and what goes with it. Kinds that could not verify their signatures when they were
-    /// decoded do it here. An attestation is wanted up to `attestation_bytes_max`.
-    fn canonicalise(
-        self: Box<Self>,
-        attestation_bytes_max: Option<usize>,
-    ) -> Result<Canonical, Rejection>;
+    /// decoded do it here.
+    fn canonicalise(self: Box<Self>, context: &Context<'_>) -> Result<Canonical, Rejection>;
+}
+
+/// What is known beside the proposal.
+pub(crate) struct Context<'a> {
+    pub(crate) policy: &'a Policy,
+    /// The largest attestation that is wanted, in bytes.
+    pub(crate) attestation_bytes_max: Option<usize>,
+    /// Seconds since 1970; `None` where an entry is only looked for, which may have expired since.
+    pub(crate) now: Option<i64>,
 }
 
 /// What an entry becomes.

@@ -10,7 +10,7 @@ use super::super::schema::{
     self, HashMembers, Members, check_enum, check_required, finish, within,
 };
 use super::super::{Rejection, base64, canonical, index_keys};
-use super::{Canonical, Entry, KindVersion};
+use super::{Canonical, Context, Entry, KindVersion};
 
 pub(super) const KIND: KindVersion = KindVersion { kind: "rekord", version: "0.0.1", decode };
 
@@ -82,7 +82,7 @@ impl Entry for Rekord<'_> {
         if self.content.is_empty() { Err("missing data content") } else { Ok(()) }
     }
 
-    fn canonicalise(self: Box<Self>, _: Option<usize>) -> Result<Canonical, Rejection> {
+    fn canonicalise(self: Box<Self>, _: &Context<'_>) -> Result<Canonical, Rejection> {
         let hash = canonical::Hash::sha256_of(&self.content);
         if let Some(claimed) = self.claimed.filter(|claimed| *claimed != hash.value) {
             return Err(Rejection::Input(format!("SHA mismatch: {} != {claimed}", hash.value)));

@@ -9,7 +9,7 @@ use super::super::pki::der::{self, Element};
 use super::super::pki::pkcs7::SignedData;
 use super::super::schema::{self, Members, check_required, finish, within};
 use super::super::{Rejection, base64, canonical, index_keys};
-use super::{Canonical, Entry, KindVersion};
+use super::{Canonical, Context, Entry, KindVersion};
 use crate::limits::TIMESTAMP_BYTES_MAX;
 
 pub(super) const KIND: KindVersion = KindVersion { kind: "rfc3161", version: "0.0.1", decode };
@@ -74,7 +74,7 @@ impl Entry for Timestamp {
         Ok(())
     }
 
-    fn canonicalise(self: Box<Self>, _: Option<usize>) -> Result<Canonical, Rejection> {
+    fn canonicalise(self: Box<Self>, _: &Context<'_>) -> Result<Canonical, Rejection> {
         let index_keys = vec![format!("sha256:{}", index_keys::sha256_hex(&self.0))];
         let spec = Spec { tsr: Content { content: base64::encode(&self.0) } };
         let body = canonical::body(KIND.kind, KIND.version, &spec)?;

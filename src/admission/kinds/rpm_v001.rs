@@ -9,7 +9,7 @@ use super::super::pki::pgp::{PackageSignature, Ring};
 use super::super::schema::{self, HashMembers, Members, check_required, finish, within};
 use super::super::{Rejection, base64, canonical, index_keys};
 use super::rpm_package::{Identity, Package};
-use super::{Canonical, Entry, KindVersion};
+use super::{Canonical, Context, Entry, KindVersion};
 
 pub(super) const KIND: KindVersion = KindVersion { kind: "rpm", version: "0.0.1", decode };
 
@@ -64,7 +64,7 @@ impl Entry for Rpm<'_> {
         if self.package.is_empty() { Err("missing package content") } else { Ok(()) }
     }
 
-    fn canonicalise(self: Box<Self>, _: Option<usize>) -> Result<Canonical, Rejection> {
+    fn canonicalise(self: Box<Self>, _: &Context<'_>) -> Result<Canonical, Rejection> {
         let ring = Ring::read(&self.public_key).map_err(Rejection::Input)?;
         let hash = canonical::Hash::sha256_of(&self.package);
         if let Some(claimed) = self.claimed.filter(|claimed| *claimed != hash.value) {

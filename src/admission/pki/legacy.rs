@@ -6,8 +6,7 @@ use aws_lc_rs::digest::{self, Context};
 use aws_lc_rs::signature::{self as aws, UnparsedPublicKey, VerificationAlgorithm};
 use md5::{Digest as _, Md5};
 
-use super::key::{Curve, HashAlgorithm};
-use super::key::{Key, ecdsa_algorithm, rsa_algorithm};
+use super::key::{Curve, HashAlgorithm, ecdsa_algorithm, rsa_algorithm};
 
 /// A hash function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,10 +17,16 @@ fn proposals(files: &Files) -> Vec<(&'static str, Value)> {
     let entry =
         |kind: &str, spec: Value| json!({"kind": kind, "apiVersion": "0.0.1", "spec": spec});
     let content = |path: &str| json!({"content": read(path)});
-    vec![(
-        "b3cb03d92c3c0daa",
-        entry("rfc3161", json!({"tsr": content("pkg/types/rfc3161/tests/test.tsr")})),
-    )]
+    vec![
+        (
+            "b3cb03d92c3c0daa",
+            entry("rfc3161", json!({"tsr": content("pkg/types/rfc3161/tests/test.tsr")})),
+        ),
+        (
+            "359a34acaa15079f",
+            entry("jar", json!({"archive": content("pkg/types/jar/v0.0.1/tests/test.jar")})),
+        ),
+    ]
 }
 
 #[test]

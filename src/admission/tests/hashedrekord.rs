@@ -196,7 +196,7 @@ fn kinds_and_versions_are_looked_up() {
     );
     assert_eq!(
         words(|v| v["kind"] = json!("jar")),
-        "entries of kind 'jar' are not supported by this build yet"
+        "entries of kind 'tuf' are not supported by this build yet"
     );
     let mut policy = Policy::default();
     policy.enable_kinds(&["rekord"]).unwrap();

@@ -10,6 +10,7 @@ mod golden_pgp;
 mod hashedrekord;
 mod helm;
 mod intoto;
+mod jar;
 mod keys;
 mod minisign;
 mod pgp;
