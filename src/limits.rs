@@ -44,6 +44,9 @@ pub const HELM_FILES_BYTES_MAX: usize = 64 << 10;
 /// Collections in a YAML text, which bounds how deep they nest.
 pub const YAML_COLLECTIONS_MAX: usize = 512;
 
+/// Bytes of one header of a COSE message, which is read into values of many times its size.
+pub const COSE_HEADER_BYTES_MAX: usize = 256 << 10;
+
 /// Bytes of the answer of a timestamp authority, as Rekor has it.
 pub const TIMESTAMP_BYTES_MAX: usize = 10 << 10;
 

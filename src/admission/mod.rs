@@ -233,10 +233,12 @@ pub fn leaf_hash_of(proposal: &Proposal, policy: &Policy) -> Result<LeafHash, Re
 /// is not judged again.
 pub fn attestation_key(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
-    if body.get("kind")?.as_str()? != "intoto" {
-        return None;
-    }
-    let hash = body.get("spec")?.get("content")?.get("payloadHash")?;
+    let spec = body.get("spec")?;
+    let hash = match body.get("kind")?.as_str()? {
+        "intoto" => spec.get("content")?.get("payloadHash")?,
+        "cose" => spec.get("data")?.get("envelopeHash")?,
+        _ => return None,
+    };
     let (algorithm, value) = (hash.get("algorithm")?.as_str()?, hash.get("value")?.as_str()?);
     Some(format!("{algorithm}:{value}"))
 }

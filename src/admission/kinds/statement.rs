@@ -17,15 +17,22 @@ const IN_TOTO: &str = "application/vnd.in-toto+json";
 
 /// The keys of a payload; none if it is not an in-toto statement or does not parse as one.
 pub(crate) fn index_keys(payload_type: &str, payload: &[u8]) -> Vec<String> {
-    if payload_type != IN_TOTO {
-        return Vec::new();
-    }
-    let Ok(Read(Statement { subject, materials })) = serde_json::from_slice(payload) else {
-        return Vec::new();
-    };
-    let Keys(Some(mut keys)) = subject else { return Vec::new() };
+    let Some((mut keys, materials)) = read(payload_type, payload) else { return Vec::new() };
     keys.extend(materials.0.unwrap_or_default());
     keys
+}
+
+/// The same without those of materials.
+pub(crate) fn subject_keys(payload_type: &str, payload: &[u8]) -> Vec<String> {
+    read(payload_type, payload).map(|(keys, _)| keys).unwrap_or_default()
+}
+
+fn read(payload_type: &str, payload: &[u8]) -> Option<(Vec<String>, Keys)> {
+    if payload_type != IN_TOTO {
+        return None;
+    }
+    let Read(Statement { subject, materials }) = serde_json::from_slice(payload).ok()?;
+    Some((subject.0?, materials))
 }
 
 /// What is read from a value whatever its type: `default` from null, `wrong` unless said otherwise.
@@ -261,6 +268,8 @@ mod tests {
             ("not json", &[]),
         ] {
             assert_eq!(index_keys(IN_TOTO, statement.as_bytes()), expected, "{statement}");
+            let subjects: Vec<_> = expected.iter().copied().filter(|key| *key != "m:3").collect();
+            assert_eq!(subject_keys(IN_TOTO, statement.as_bytes()), subjects, "{statement}");
             assert!(index_keys("text/plain", statement.as_bytes()).is_empty());
         }
     }

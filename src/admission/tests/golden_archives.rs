@@ -26,6 +26,17 @@ fn proposals(files: &Files) -> Vec<(&'static str, Value)> {
             "359a34acaa15079f",
             entry("jar", json!({"archive": content("pkg/types/jar/v0.0.1/tests/test.jar")})),
         ),
+        (
+            "c69cdca451a48e22",
+            entry(
+                "cose",
+                json!({
+                    "message": read("cmd/rekor-cli/app/tests/test_cose.cbor"),
+                    "publicKey": read("cmd/rekor-cli/app/tests/test_cose.pub"),
+                    "data": {"aad": encode(b"test aad")},
+                }),
+            ),
+        ),
     ]
 }
 

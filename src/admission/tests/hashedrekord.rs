@@ -195,7 +195,7 @@ fn kinds_and_versions_are_looked_up() {
         "could not unmarshal entry for kind 'ProposedEntry'"
     );
     assert_eq!(
-        words(|v| v["kind"] = json!("jar")),
+        words(|v| v["kind"] = json!("tuf")),
         "entries of kind 'tuf' are not supported by this build yet"
     );
     let mut policy = Policy::default();

@@ -2,6 +2,7 @@
 
 mod attestations;
 mod cms_maker;
+mod cose;
 mod dsse;
 mod golden;
 mod golden_keys;
