@@ -59,6 +59,15 @@ pub const ARCHIVE_BYTES_MAX: u64 = 256 << 20;
 /// Members of an archive, each of which is remembered while it is read.
 pub const ARCHIVE_MEMBERS_MAX: usize = 65_536;
 
+/// Bytes of one TUF document, as text. A leaf has no room for more.
+pub const TUF_BYTES_MAX: usize = 4 << 20;
+
+/// Signatures of one TUF document, for each of which the document may be hashed.
+pub const TUF_SIGNATURES_MAX: usize = 128;
+
+/// Keys of one TUF root.
+pub const TUF_KEYS_MAX: usize = 1024;
+
 /// Tags in a header of an RPM package, as rpm itself has it.
 pub const RPM_TAGS_MAX: usize = 65_535;
 

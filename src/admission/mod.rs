@@ -93,9 +93,6 @@ pub enum SearchKeyError {
     /// No such format.
     #[error("the PKI format requested is not supported by this server")]
     UnknownFormat,
-    /// A format that this build does not have.
-    #[error("the key format {0:?} is not supported by this build yet")]
-    UnsupportedFormat(String),
     /// Not a key of that format; the text says why, for the log.
     #[error("public key provided could not be parsed")]
     Unparsable(String),
@@ -249,11 +246,7 @@ pub fn attestation_key(body: &[u8]) -> Option<String> {
 /// # Errors
 /// [`SearchKeyError`].
 pub fn public_key_index_keys(format: &str, content: &[u8]) -> Result<Vec<String>, SearchKeyError> {
-    if !pki::SEARCH_FORMATS.contains(&format) {
-        return Err(SearchKeyError::UnknownFormat);
-    }
-    let known =
-        pki::format(format).ok_or_else(|| SearchKeyError::UnsupportedFormat(format.to_owned()))?;
+    let known = pki::format(format).ok_or(SearchKeyError::UnknownFormat)?;
     let key = (known.read_key)(content).map_err(SearchKeyError::Unparsable)?;
     let hash = index_keys::sha256_hex(&key.value);
     Ok(vec![hash.clone(), format!("sha256:{hash}")])
@@ -265,15 +258,13 @@ const NOT_ALLOWED: &str = "entry algorithms are not allowed";
 fn find_kind(proposal: &Proposal) -> Result<&'static KindVersion, Rejection> {
     let (kind, version) = (proposal.kind(), proposal.api_version());
     kinds::find(kind, version).ok_or_else(|| {
-        Rejection::Input(if !KINDS.contains(&kind) {
-            format!("could not unmarshal entry for kind '{kind}'")
-        } else if kinds::has_kind(kind) {
+        Rejection::Input(if KINDS.contains(&kind) {
             format!(
                 "{kind} implementation for version '{version}' not found: \
                  unable to locate entry for version {version}"
             )
         } else {
-            format!("entries of kind '{kind}' are not supported by this build yet")
+            format!("could not unmarshal entry for kind '{kind}'")
         })
     })
 }

@@ -12,6 +12,7 @@ mod jar_v001;
 mod rekord_v001;
 mod rfc3161_v001;
 mod rpm_v001;
+mod tuf_v001;
 
 mod cose_message;
 mod envelope;
@@ -38,6 +39,7 @@ const TABLE: &[KindVersion] = &[
     rfc3161_v001::KIND,
     jar_v001::KIND,
     cose_v001::KIND,
+    tuf_v001::KIND,
 ];
 
 /// How one kind and version is read.
@@ -82,8 +84,4 @@ pub(crate) struct Canonical {
 
 pub(crate) fn find(kind: &str, version: &str) -> Option<&'static KindVersion> {
     TABLE.iter().find(|row| row.kind == kind && row.version == version)
-}
-
-pub(crate) fn has_kind(kind: &str) -> bool {
-    TABLE.iter().any(|row| row.kind == kind)
 }

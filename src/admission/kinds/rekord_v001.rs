@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::super::pki::{self, REKORD_FORMATS, Verified};
+use super::super::pki::{self, Format, REKORD_FORMATS, Verified};
 use super::super::schema::{
     self, HashMembers, Members, check_enum, check_required, finish, within,
 };
@@ -15,7 +15,7 @@ use super::{Canonical, Context, Entry, KindVersion};
 pub(super) const KIND: KindVersion = KindVersion { kind: "rekord", version: "0.0.1", decode };
 
 struct Rekord<'a> {
-    format: &'a str,
+    format: &'static Format,
     signature: Vec<u8>,
     public_key: Vec<u8>,
     content: Vec<u8>,
@@ -59,7 +59,8 @@ fn decode(spec: &Members) -> Result<Box<dyn Entry + '_>, Rejection> {
     let claimed = hash.and_then(|hash| hash.value);
     let content = content.unwrap_or_default();
     check_claim(claimed, !content.is_empty())?;
-    let format = format.unwrap_or_default();
+    let format = format.and_then(pki::format);
+    let format = format.ok_or_else(|| Rejection::Internal("a format without its row".into()))?;
     Ok(Box::new(Rekord { format, signature, public_key, content, claimed }))
 }
 
@@ -87,14 +88,8 @@ impl Entry for Rekord<'_> {
         if let Some(claimed) = self.claimed.filter(|claimed| *claimed != hash.value) {
             return Err(Rejection::Input(format!("SHA mismatch: {} != {claimed}", hash.value)));
         }
-        let format = pki::format(self.format).ok_or_else(|| {
-            let format = self.format;
-            Rejection::Input(format!(
-                "the key format '{format}' is not supported by this build yet"
-            ))
-        })?;
         let Verified { signature, key } =
-            (format.verify)(&self.content, &self.signature, &self.public_key)
+            (self.format.verify)(&self.content, &self.signature, &self.public_key)
                 .map_err(Rejection::Input)?;
         let mut index_keys = vec![index_keys::sha256_hex(&key.value)];
         index_keys.extend(key.subjects);
@@ -103,7 +98,7 @@ impl Entry for Rekord<'_> {
             data: Data { hash },
             signature: Signature {
                 content: base64::encode(&signature),
-                format: self.format,
+                format: self.format.name,
                 public_key: Content { content: base64::encode(&key.value) },
             },
         };

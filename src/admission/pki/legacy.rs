@@ -2,9 +2,12 @@
 //!
 //! Where a kind takes them, its format asks for them, or Rekor accepts what was made so.
 
-use aws_lc_rs::digest::{self, Context};
+use aws_lc_rs::digest::{self, Context, Digest};
 use aws_lc_rs::signature::{self as aws, UnparsedPublicKey, VerificationAlgorithm};
 use md5::{Digest as _, Md5};
+use rsa::pkcs1::DecodeRsaPublicKey as _;
+use rsa::{Pss, RsaPublicKey};
+use sha2::Sha256;
 
 use super::key::{Curve, HashAlgorithm, ecdsa_algorithm, rsa_algorithm};
 
@@ -139,6 +142,26 @@ pub(crate) fn verify_rsa(
     UnparsedPublicKey::new(algorithm, pkcs1)
         .verify_digest(&digest, signature)
         .map_err(|_| "crypto/rsa: verification error".into())
+}
+
+/// Checks an RSA-PSS signature over a SHA-256 digest, whose salt is as long as the hash or as long as
+/// it can be: TUF does not say which, and its libraries write either.
+pub(crate) fn verify_pss_sha256(
+    (bits, pkcs1): (usize, &[u8]),
+    digest: &Digest,
+    signature: &[u8],
+) -> bool {
+    let usual = UnparsedPublicKey::new(&aws::RSA_PSS_2048_8192_SHA256, pkcs1);
+    if usual.verify_digest(digest, signature).is_ok() {
+        return true;
+    }
+    let Ok(key) = RsaPublicKey::from_pkcs1_der(pkcs1) else { return false };
+    // RFC 8017 section 9.1.1: the hash, the salt and two bytes fill the encoded message.
+    let longest = (bits.saturating_sub(1)).div_ceil(8).checked_sub(digest.as_ref().len() + 2);
+    longest.is_some_and(|longest| {
+        let padding = Pss::new_with_salt::<Sha256>(longest);
+        key.verify(padding, digest.as_ref(), signature).is_ok()
+    })
 }
 
 /// Checks an ECDSA signature (DER) over a digest by any hash.

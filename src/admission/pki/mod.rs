@@ -11,6 +11,7 @@ pub(crate) mod pgp;
 pub(crate) mod pkcs7;
 pub(crate) mod ssh_key;
 pub(crate) mod subjects;
+pub(crate) mod tuf;
 pub(crate) mod x509;
 
 mod chain;
@@ -45,16 +46,13 @@ pub(crate) struct Format {
 
 type Verify = fn(content: &[u8], signature: &[u8], key: &[u8]) -> Result<Verified, String>;
 
-/// The formats of this build.
-const FORMATS: &[Format] = &[x509::FORMAT, pgp::FORMAT, minisign::FORMAT, ssh::FORMAT];
+/// The formats, in which searches by public key may be, too.
+const FORMATS: &[Format] = &[x509::FORMAT, pgp::FORMAT, minisign::FORMAT, ssh::FORMAT, tuf::FORMAT];
 
 /// The formats that a rekord may name, in the order in which clients are told of them.
 pub(crate) const REKORD_FORMATS: [&str; 4] = ["pgp", "minisign", "x509", "ssh"];
 
-/// The formats that a search by public key may name.
-pub(crate) const SEARCH_FORMATS: [&str; 5] = ["pgp", "x509", "minisign", "ssh", "tuf"];
-
-/// The format of that name, if this build has it.
+/// The format of that name.
 pub(crate) fn format(name: &str) -> Option<&'static Format> {
     FORMATS.iter().find(|format| format.name == name)
 }

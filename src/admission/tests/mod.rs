@@ -25,3 +25,4 @@ mod rfc3161;
 mod rpm;
 mod signer;
 mod ssh;
+mod tuf;
