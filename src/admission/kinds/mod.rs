@@ -2,6 +2,7 @@
 //!
 //! A further kind is a new file, its `mod` line and its row in [`TABLE`].
 
+mod alpine_v001;
 mod dsse_v001;
 mod hashedrekord_v001;
 mod helm_v001;
@@ -12,6 +13,10 @@ mod rekord_v001;
 mod rfc3161_v001;
 mod rpm_v001;
 
+mod alpine_gzip;
+mod alpine_package;
+mod alpine_pkginfo;
+mod alpine_tar;
 mod envelope;
 mod jar_archive;
 mod jar_manifest;
@@ -35,6 +40,7 @@ const TABLE: &[KindVersion] = &[
     rpm_v001::KIND,
     rfc3161_v001::KIND,
     jar_v001::KIND,
+    alpine_v001::KIND,
 ];
 
 /// How one kind and version is read.
