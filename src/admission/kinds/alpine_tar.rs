@@ -94,16 +94,26 @@ impl<R: Read> Tar<R> {
             return Ok(None);
         }
         (self.left, self.padding) = (0, 0);
-        for _ in 0..2 {
-            let mut block = [0; BLOCK];
-            match fill(&mut self.input, &mut block)? {
-                0 => return Ok(None),
-                BLOCK if block == [0; BLOCK] => {}
-                BLOCK => return Header::read(&block).map(Some).ok_or_else(|| INVALID.into()),
-                _ => return Err(CUT_SHORT.into()),
+        let mut block = [0; BLOCK];
+        let mut is_there = self.block(&mut block)?;
+        if is_there && block == [0; BLOCK] {
+            is_there = self.block(&mut block)? && block != [0; BLOCK];
+            // A second block of zeros is the end; one alone is not.
+            if is_there {
+                return Err(INVALID.into());
             }
         }
-        Ok(None)
+        let header = is_there.then(|| Header::read(&block).ok_or_else(|| INVALID.into()));
+        header.transpose()
+    }
+
+    /// `false` at the end.
+    fn block(&mut self, block: &mut [u8; BLOCK]) -> Result<bool, String> {
+        match fill(&mut self.input, block)? {
+            0 => Ok(false),
+            BLOCK => Ok(true),
+            _ => Err(CUT_SHORT.into()),
+        }
     }
 
     fn begin(&mut self, header: &Header) -> Result<(), String> {
@@ -159,10 +169,11 @@ impl Header {
         }
         let (magic, version) = (field(257, 6)?, field(263, 2)?);
         let posix = magic == b"ustar\0";
+        let gnu = magic == b"ustar " && version == b" \0";
         let star = posix && field(508, 4)? == b"tar\0";
         // Mode, owners and times must be numbers, though nobody looks at them.
         let mut numbers = vec![(100, 8), (108, 8), (116, 8), (136, 12)];
-        if posix || (magic == b"ustar " && version == b" \0") {
+        if posix || gnu {
             numbers.extend([(329, 8), (337, 8)]);
         }
         if star {
@@ -173,7 +184,11 @@ impl Header {
         }
         let mut name = text(field(0, 100)?).to_vec();
         let prefix = text(field(345, if star { 131 } else { 155 })?);
-        if posix && !prefix.is_empty() {
+        // Some writers of GNU's form put a prefix where its times are.
+        let times = [field(345, 12)?, field(357, 12)?];
+        let no_time = |field: &&[u8]| field.first() != Some(&0) && number(field).is_none();
+        let has_prefix = posix || (gnu && prefix.is_ascii() && times.iter().any(no_time));
+        if has_prefix && !prefix.is_empty() {
             name = [prefix, b"/", &name].concat();
         }
         Some(Self { name, size: number(field(124, 12)?)?, flag: *block.get(156)? })
@@ -236,8 +251,19 @@ impl Pax {
         self.value("path").map(<[u8]>::to_vec)
     }
 
+    /// Whether it belongs to a sparse file of a version that there is.
+    fn is_sparse(&self) -> bool {
+        match (self.value("GNU.sparse.major"), self.value("GNU.sparse.minor")) {
+            (None, None) => ["GNU.sparse.map", "GNU.sparse.offset", "GNU.sparse.numbytes"]
+                .into_iter()
+                .any(|name| self.value(name).is_some()),
+            (Some(b"0"), Some(b"0" | b"1")) | (Some(b"1"), Some(b"0")) => true,
+            _ => false,
+        }
+    }
+
     fn apply(&self, header: &mut Header) -> Result<(), String> {
-        if self.0.keys().any(|name| name.starts_with(b"GNU.sparse.")) {
+        if self.is_sparse() {
             return Err(INVALID.into());
         }
         let numbers = ["uid", "gid"].into_iter().filter_map(|name| self.value(name));
