@@ -2,6 +2,7 @@
 //!
 //! A further kind is a new file, its `mod` line and its row in [`TABLE`].
 
+mod alpine_v001;
 mod cose_v001;
 mod dsse_v001;
 mod hashedrekord_v001;
@@ -14,6 +15,10 @@ mod rfc3161_v001;
 mod rpm_v001;
 mod tuf_v001;
 
+mod alpine_gzip;
+mod alpine_package;
+mod alpine_pkginfo;
+mod alpine_tar;
 mod cose_message;
 mod envelope;
 mod jar_archive;
@@ -40,6 +45,7 @@ const TABLE: &[KindVersion] = &[
     jar_v001::KIND,
     cose_v001::KIND,
     tuf_v001::KIND,
+    alpine_v001::KIND,
 ];
 
 /// How one kind and version is read.

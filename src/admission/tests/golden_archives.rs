@@ -17,7 +17,16 @@ fn proposals(files: &Files) -> Vec<(&'static str, Value)> {
     let entry =
         |kind: &str, spec: Value| json!({"kind": kind, "apiVersion": "0.0.1", "spec": spec});
     let content = |path: &str| json!({"content": read(path)});
+    let apk = "pkg/types/alpine/tests/test_alpine";
     vec![
+        (
+            "052310852427858b",
+            entry(
+                "alpine",
+                json!({"package": content(&format!("{apk}.apk")),
+                "publicKey": content(&format!("{apk}.pub"))}),
+            ),
+        ),
         (
             "b3cb03d92c3c0daa",
             entry("rfc3161", json!({"tsr": content("pkg/types/rfc3161/tests/test.tsr")})),
