@@ -132,7 +132,7 @@ class Run:
         for kind in sorted({kind for kind, _ in self.counts}):
             row = "".join(f"{self.counts[kind, verdict]:>12}" for verdict in verdicts)
             print(f"{kind:<14}{row}")
-        unused = [entry for entry in self.known if not entry.used]
+        unused = [entry for entry in self.known if not entry.used and not entry.chance]
         for entry in unused:
             print(f"no longer different: {entry.case}: {entry.member}: {entry.reason}")
         total = {verdict: sum(n for (_, v), n in self.counts.items() if v == verdict)

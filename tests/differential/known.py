@@ -18,6 +18,7 @@ class Known:
     reason: str
     rekor: str = ""
     cairn: str = ""
+    chance: bool = False
     used: int = 0
 
     def explains(self, case: str, member: str, rekor: str, cairn: str) -> bool:
