@@ -143,6 +143,7 @@ install_java() {
 }
 
 main() {
+    "$here/../fixtures/install.sh" || die "the tools of the fixtures are missing"
     check_go
     install_auditor
     install_js

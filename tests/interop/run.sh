@@ -22,6 +22,8 @@ source "$here/auditors.sh"
 source "$here/rekor-v2.sh"
 # shellcheck source=tests/interop/keyless.sh
 source "$here/keyless.sh"
+# shellcheck source=tests/interop/kinds.sh
+source "$here/kinds.sh"
 
 die() {
     echo "interop: $*" >&2
@@ -149,6 +151,7 @@ main() {
     WORK=$(mktemp -d)
     trap clean_up EXIT
     trap 'exit 130' INT TERM
+    kinds_prepare
     isolate
     start_servers
     with_the_log_running
@@ -159,6 +162,7 @@ main() {
     auditors
     rekor_v2
     keyless
+    kinds
     stop_and_check
     passes "cairn: fsck finds the log whole" '' "$CAIRN" fsck --data-dir data
     server_log_is_clean
