@@ -303,3 +303,6 @@ fn record(content: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
 fn decimal(digits: &[u8]) -> Option<i64> {
     str::from_utf8(digits).ok()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;
