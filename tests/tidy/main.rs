@@ -96,7 +96,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ),
     ("shard", &["publisher", "reader"]),
     // the rooms do not name each other, but for the one thing that is handed over
-    ("admission", &["limits"]),
+    ("admission", &["clock", "limits"]),
     ("sequencer", &["admission::AdmittedEntry", "clock", "limits", "telemetry"]),
     ("publisher", &["clock", "limits", "telemetry", "web_client"]),
     ("reader", &["limits"]),

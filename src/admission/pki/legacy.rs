@@ -144,8 +144,8 @@ pub(crate) fn verify_rsa(
         .map_err(|_| "crypto/rsa: verification error".into())
 }
 
-/// Checks an RSA-PSS signature over a SHA-256 digest, whose salt is as long as the hash or as long as
-/// it can be: TUF does not say which, and its libraries write either.
+/// Checks an RSA-PSS signature over a SHA-256 digest, whose salt is as long as the hash, or as long
+/// as it can be: TUF does not say which, and its libraries write either.
 pub(crate) fn verify_pss_sha256(
     (bits, pkcs1): (usize, &[u8]),
     digest: &Digest,

@@ -10,23 +10,22 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::cms_maker::*;
-use super::signer::{admitted, parse, refusal, refusal_under, stored};
+use super::signer::{admitted, parse, refusal, stored};
 use crate::admission::base64::{decode, encode};
 use crate::admission::index_keys::sha256_hex;
 use crate::admission::pki::{der, pem};
 use crate::admission::{Policy, admit, leaf_hash_of};
-use crate::limits::ARCHIVE_MEMBERS_MAX;
 
 const MANIFEST: &str = "META-INF/MANIFEST.MF";
-const CLASS: &[u8] = b"\xca\xfe\xba\xbe";
+pub(super) const CLASS: &[u8] = b"\xca\xfe\xba\xbe";
 
-type Members = Vec<(String, Vec<u8>)>;
+pub(super) type Members = Vec<(String, Vec<u8>)>;
 
 fn sha256(content: &[u8]) -> String {
     encode(digest(&SHA256, content).as_ref())
 }
 
-fn archive(members: &[(String, Vec<u8>)]) -> Vec<u8> {
+pub(super) fn archive(members: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in members {
         zip.start_file(name.as_str(), SimpleFileOptions::default()).unwrap();
@@ -35,7 +34,7 @@ fn archive(members: &[(String, Vec<u8>)]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-fn proposal(archive: &[u8]) -> Value {
+pub(super) fn proposal(archive: &[u8]) -> Value {
     json!({"kind": "jar", "apiVersion": "0.0.1", "spec": {
         "archive": {"content": encode(archive)}}})
 }
@@ -48,7 +47,7 @@ fn manifest() -> String {
     )
 }
 
-const LONG: &str = "a/very/long/name/that/goes/on/in/the/next/line/of/it/Main.class";
+pub(super) const LONG: &str = "a/very/long/name/that/goes/on/in/the/next/line/of/it/Main.class";
 
 fn whole(manifest: &str) -> String {
     format!(
@@ -87,7 +86,7 @@ fn signed(manifest: &str, file: &str) -> Members {
     members(manifest, file, block(&Cms::new(), file))
 }
 
-fn good() -> Members {
+pub(super) fn good() -> Members {
     signed(&manifest(), &whole(&manifest()))
 }
 
@@ -167,7 +166,7 @@ fn old_digests_and_odd_lines_are_read() {
     }
 }
 
-fn with(change: impl FnOnce(&mut Members)) -> Vec<u8> {
+pub(super) fn with(change: impl FnOnce(&mut Members)) -> Vec<u8> {
     let mut members = good();
     change(&mut members);
     archive(&members)
@@ -274,78 +273,6 @@ fn a_timestamp_beside_the_signature_must_be_of_it() {
     admitted(&stamped(signature));
     let words = "verifying timestamp imprint: pkcs9: digest check failed";
     assert_eq!(refusal(&stamped(b"something else")), words);
-}
-
-#[test]
-fn archives_that_mislead_are_refused() {
-    let small = Policy { jar_metadata_bytes_max: 2000, ..Policy::default() };
-    let long = with(|all| all.push(("META-INF/license.txt".into(), vec![7; 2001])));
-    let words = "uncompressed jar metadata of size 2001 exceeds max allowed size 2000";
-    assert_eq!(refusal_under(&proposal(&long), &small), words);
-    let unlimited = Policy { jar_metadata_bytes_max: 0, ..Policy::default() };
-    admit(&parse(&proposal(&long)).into(), &unlimited).unwrap();
-    let nested = with(|all| all.push(("META-INF/more/license.txt".into(), vec![7; 2001])));
-    admit(&parse(&proposal(&nested)).into(), &small).unwrap();
-
-    let twice = with(|all| all.extend([("x1".into(), vec![]), ("x2".into(), vec![])]));
-    let twice = replace_all(&twice, b"x2", b"x1");
-    assert_eq!(refusal(&proposal(&twice)), "the JAR has two members of one name");
-
-    let many: Members = (0..=ARCHIVE_MEMBERS_MAX).map(|n| (n.to_string(), vec![])).collect();
-    let words = format!("the JAR has more than {ARCHIVE_MEMBERS_MAX} members");
-    assert_eq!(refusal(&proposal(&archive(&many))), words);
-}
-
-#[test]
-fn members_are_as_long_as_the_directory_says() {
-    let plain = archive(&good());
-    // Sizes stand 24 bytes into an entry of the directory, the name 46.
-    let entry = plain.windows(LONG.len()).rposition(|window| window == LONG.as_bytes()).unwrap();
-    let size = entry - 46 + 24;
-    assert_eq!(plain[size..size + 4], (CLASS.len() as u32).to_le_bytes());
-    let told = |bytes: u32| {
-        let mut lying = plain.clone();
-        lying[size..size + 4].copy_from_slice(&bytes.to_le_bytes());
-        refusal(&proposal(&lying))
-    };
-    let prefix = format!("file \"{LONG}\" in MANIFEST.MF: ");
-    assert!(told(3).starts_with(&format!("{prefix}zip: ")), "{}", told(3));
-    assert_eq!(told(5), format!("{prefix}unexpected EOF"));
-    assert_eq!(told(257 << 20), "the members of the JAR have more than 268435456 bytes");
-
-    let mut broken = plain.clone();
-    let crc = entry - 46 + 16;
-    broken[crc] ^= 1;
-    assert!(refusal(&proposal(&broken)).starts_with(&format!("{prefix}zip: ")));
-}
-
-#[test]
-fn members_that_share_bytes_are_refused() {
-    let mut members = good();
-    members.push((
-        "twin/very/long/name/that/goes/on/in/the/next/line/of/it/Xain.class".into(),
-        CLASS.into(),
-    ));
-    let mut zip = archive(&members);
-    // The last entry of the directory gets the place of the one before the last but one.
-    let place = |name: &str| {
-        let at = zip.windows(name.len()).rposition(|window| window == name.as_bytes()).unwrap();
-        at - 46 + 42
-    };
-    let (from, to) = (place(LONG), place(&members[5].0));
-    let offset = zip[from..from + 4].to_vec();
-    zip[to..to + 4].copy_from_slice(&offset);
-    assert_eq!(refusal(&proposal(&zip)), "members of the JAR overlap");
-}
-
-fn replace_all(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    let mut out = bytes.to_vec();
-    for at in 0..=bytes.len() - from.len() {
-        if bytes[at..].starts_with(from) {
-            out[at..at + to.len()].copy_from_slice(to);
-        }
-    }
-    out
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod hashedrekord;
 mod helm;
 mod intoto;
 mod jar;
+mod jar_archives;
 mod keys;
 mod minisign;
 mod pgp;

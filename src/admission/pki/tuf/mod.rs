@@ -1,7 +1,7 @@
-//! TUF metadata (The Update Framework, specification 1.0): what the keys of a root sign for a role.
+//! TUF metadata (The Update Framework, specification 1.0): what a root's keys sign for a role.
 //!
-//! A root document is a key here: it must be signed by its own root keys. As Rekor does, delegations
-//! are not followed, and neither is a chain of roots.
+//! A root document is a key here: it must be signed by its own root keys. Delegations are not
+//! followed, and neither is a chain of roots; Rekor does not either.
 
 mod canonical;
 mod key;
