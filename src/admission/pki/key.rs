@@ -111,8 +111,6 @@ const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 
-const POINT: &str = "x509: failed to unmarshal elliptic curve point";
-
 impl Key {
     /// Reads a SubjectPublicKeyInfo; a type of key that signs nothing here is [`Key::Unknown`].
     pub(crate) fn from_spki(spki: &[u8]) -> Result<Self, String> {
@@ -157,15 +155,18 @@ impl Key {
     }
 
     fn from_point(curve: ObjectIdentifier, point: &[u8]) -> Result<Self, String> {
-        let (curve, field_bytes) = match curve {
-            P224 => (None, 28),
-            P256 => (Some(Curve::P256), 32),
-            P384 => (Some(Curve::P384), 48),
-            P521 => (Some(Curve::P521), 66),
+        let (curve, name, field_bytes) = match curve {
+            P224 => (None, "P224", 28),
+            P256 => (Some(Curve::P256), "P256", 32),
+            P384 => (Some(Curve::P384), "P384", 48),
+            P521 => (Some(Curve::P521), "P521", 66),
             _ => return Err("x509: unsupported elliptic curve".into()),
         };
-        if point.len() != 1 + 2 * field_bytes || point.first() != Some(&4) {
-            return Err(POINT.into());
+        if point.first() != Some(&4) {
+            return Err("ecdsa: invalid uncompressed public key".into());
+        }
+        if point.len() != 1 + 2 * field_bytes {
+            return Err(format!("invalid {name} point encoding"));
         }
         Ok(curve.map_or(Self::P224, |curve| Self::Ecdsa { curve, point: point.to_vec() }))
     }

@@ -223,9 +223,14 @@ fn malformed_keys_are_told_in_rekors_words() {
             spki(&format!("3056301006072a8648ce3d020106052b8104000a034200{}", "04".repeat(65))),
             "x509: unsupported elliptic curve",
         ),
+        (spki(&format!("{p256}02{}", "11".repeat(64))), "ecdsa: invalid uncompressed public key"),
         (
-            spki(&format!("{p256}02{}", "11".repeat(64))),
-            "x509: failed to unmarshal elliptic curve point",
+            spki(&format!(
+                "{}04{}",
+                "3058301306072a8648ce3d020106082a8648ce3d030107034100",
+                "11".repeat(63)
+            )),
+            "invalid P256 point encoding",
         ),
         (
             spki(&format!("302a300506032b656e032100{}", "11".repeat(32))),

@@ -271,7 +271,7 @@ fn what_is_missing_or_malformed_is_named() {
     assert_eq!(of(unsigned), "tuf: data has no signatures");
     assert_eq!(of(json!({"signatures": []})), "unexpected end of JSON input");
     assert_eq!(of(json!("")), "unexpected end of JSON input");
-    assert_eq!(of(json!(5)), "json: metadata of TUF metadata has the wrong type");
+    assert_eq!(of(json!(5)), "json: the whole of TUF metadata has the wrong type");
     let words = "base64 decoding TUF metadata content: illegal base64 data at input byte 0";
     assert_eq!(of(json!("*")), words);
     let odd = json!({"signed": timestamp(), "signatures": [{"keyid": "k", "sig": "abc"}]});

@@ -57,7 +57,7 @@ impl<'a> Document<'a> {
             return Err(format!("TUF metadata of more than {TUF_BYTES_MAX} bytes"));
         }
         let document = parse_unambiguous(text)?;
-        let Value::Object(mut members) = document else { return Err(wrong_type("metadata")) };
+        let Value::Object(mut members) = document else { return Err(wrong_type("the whole")) };
         let signatures = signatures(member(&members, "signatures"))?;
         let signed = crate::admission::json::take(&mut members, "signed");
         Document::new(Cow::Owned(signed), signatures)
@@ -68,7 +68,7 @@ impl<'a> Document<'a> {
     /// # Errors
     /// The text for the client.
     pub(crate) fn from_value(document: &'a Value) -> Result<Self, String> {
-        let members = document.as_object().ok_or_else(|| wrong_type("metadata"))?;
+        let members = document.as_object().ok_or_else(|| wrong_type("the whole"))?;
         let signed = member(members, "signed").ok_or("unexpected end of JSON input")?;
         Document::new(Cow::Borrowed(signed), signatures(member(members, "signatures"))?)
     }
