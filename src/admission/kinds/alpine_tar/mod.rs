@@ -90,9 +90,7 @@ impl<R: Read> Tar<R> {
         if self.skip(self.left)? < self.left {
             return Err(CUT_SHORT.into());
         }
-        if self.skip(self.padding)? < self.padding {
-            return Ok(None);
-        }
+        self.skip(self.padding)?; // of the last member it may be missing
         (self.left, self.padding) = (0, 0);
         let mut block = [0; BLOCK];
         let mut is_there = self.block(&mut block)?;
