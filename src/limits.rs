@@ -56,6 +56,10 @@ pub const ARCHIVE_METADATA_BYTES_DEFAULT: u64 = 1 << 20;
 /// Bytes that all members of an archive may have, unpacked. Packed, they fit into one request.
 pub const ARCHIVE_BYTES_MAX: u64 = 256 << 20;
 
+/// Bytes that the signature, and what describes the package, of an Alpine package may have,
+/// unpacked: scripts and a few lines of text.
+pub const ALPINE_CONTROL_BYTES_MAX: u64 = 64 << 20;
+
 /// Members of an archive, each of which is remembered while it is read.
 pub const ARCHIVE_MEMBERS_MAX: usize = 65_536;
 

@@ -1,9 +1,10 @@
 //! The canonical body: RFC 8785 (JCS) JSON of `{"apiVersion", "kind", "spec"}`.
 //!
-//! Bodies hold only objects with fixed ASCII names, lists and strings, so no general canonicaliser
-//! is needed: the structs that a kind serialises declare their members in alphabetical order (which
-//! is the order of UTF-16 code units), and `serde_json` writes strings just as RFC 8785 §3.2.2.2
-//! asks. Tests hold every body against an independent implementation.
+//! Bodies hold only objects with fixed ASCII names, lists and strings (alpine brings names of its
+//! own, and orders them), so no general canonicaliser is needed: the structs that a kind serialises
+//! declare their members in alphabetical order (which is the order of UTF-16 code units), and
+//! `serde_json` writes strings just as RFC 8785 §3.2.2.2 asks. Tests hold every body against an
+//! independent implementation.
 
 use std::borrow::Cow;
 

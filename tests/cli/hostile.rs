@@ -7,12 +7,12 @@ use std::net::TcpStream;
 use crate::run::Server;
 use crate::support::Proposals;
 
-fn connect(server: &Server) -> TcpStream {
+pub(crate) fn connect(server: &Server) -> TcpStream {
     TcpStream::connect(server.url.trim_start_matches("http://")).unwrap()
 }
 
 /// Sends a proposal on a connection; the whole answer.
-fn post(stream: &mut TcpStream, proposal: &str) -> String {
+pub(crate) fn post(stream: &mut TcpStream, proposal: &str) -> String {
     let head = format!(
         "POST /api/v1/log/entries HTTP/1.1\r\nHost: log\r\nContent-Type: application/json\r\n\
          Connection: close\r\nContent-Length: {}\r\n\r\n",

@@ -6,6 +6,7 @@ mod run;
 mod support;
 
 mod binding;
+mod bombs;
 mod commands;
 mod hostile;
 mod logs;

@@ -73,6 +73,16 @@ impl Proposals {
         )
     }
 
+    /// An alpine proposal with this package.
+    #[allow(dead_code, reason = "not every program needs it")]
+    pub fn alpine_json(&self, package: &[u8]) -> String {
+        let content = STANDARD.encode(package);
+        let spec = serde_json::json!({
+            "package": {"content": content}, "publicKey": {"content": self.pem},
+        });
+        proposal("alpine", spec)
+    }
+
     /// A dsse proposal with this payload.
     #[allow(dead_code, reason = "not every program needs it")]
     pub fn dsse_json(&self, payload: &[u8]) -> String {

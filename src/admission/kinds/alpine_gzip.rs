@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
-use crate::limits::ARCHIVE_BYTES_MAX;
+use crate::limits::ALPINE_CONTROL_BYTES_MAX;
 
 const HEADER: &str = "gzip: invalid header";
 const CUT_SHORT: &str = "unexpected EOF";
@@ -19,7 +19,7 @@ const HAS_EXTRA: u8 = 1 << 2;
 const HAS_NAME: u8 = 1 << 3;
 const HAS_COMMENT: u8 = 1 << 4;
 
-/// Gives the unpacked bytes, at most [`ARCHIVE_BYTES_MAX`]. An error stays.
+/// Gives the unpacked bytes, at most [`ALPINE_CONTROL_BYTES_MAX`]. An error stays.
 pub(super) struct Member<'a> {
     packed: DeflateDecoder<&'a [u8]>,
     unpacked: Crc,
@@ -72,8 +72,9 @@ impl<'a> Member<'a> {
             }
         };
         self.bytes += count as u64;
-        if self.bytes > ARCHIVE_BYTES_MAX {
-            self.end = Some(Err(format!("it has more than {ARCHIVE_BYTES_MAX} bytes, unpacked")));
+        if self.bytes > ALPINE_CONTROL_BYTES_MAX {
+            self.end =
+                Some(Err(format!("it has more than {ALPINE_CONTROL_BYTES_MAX} bytes, unpacked")));
             return 0;
         }
         self.unpacked.update(buffer.get(..count).unwrap_or_default());

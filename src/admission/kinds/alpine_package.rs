@@ -139,8 +139,15 @@ fn check_size(name: &str, size: i64, max: u64) -> Result<(), String> {
 
 fn check_data(data: &[u8], pkginfo: &Pkginfo) -> Result<(), String> {
     let claimed = pkginfo.get(&b"datahash"[..]).map(Vec::as_slice).unwrap_or_default();
-    let claimed =
-        hex::decode(claimed).map_err(|error| format!("parsing datahash: encoding/hex: {error}"))?;
+    let claimed = hex::decode(claimed).map_err(|error| {
+        let fault = match error {
+            hex::FromHexError::InvalidHexCharacter { c, .. } => {
+                format!("invalid byte: U+{:04X} '{c}'", u32::from(c))
+            }
+            _ => "odd length hex string".into(),
+        };
+        format!("parsing datahash: encoding/hex: {fault}")
+    })?;
     let found = Hash::Sha256.digest(data);
     if found == claimed {
         return Ok(());

@@ -196,3 +196,105 @@ fn trimmed_start(text: &[u8]) -> &[u8] {
     let start = text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     text.get(start.len() - start.trim_start().len()..).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read_text(text: &str) -> Result<Vec<(String, String)>, String> {
+        let members = read(text.as_bytes())?;
+        Ok(members.iter().map(|(key, value)| (shown(key), shown(value))).collect())
+    }
+
+    /// What Rekor 1.5.4 logs for the same lines.
+    #[test]
+    fn values_are_read_by_the_rules_of_ini_files() {
+        for (text, value) in [
+            ("k=1", "1"),
+            (" k \t: a = b ", "a = b"),
+            ("k = a\nk = b", "b"),
+            ("#k=2\n;k=3\nk=1", "1"),
+            ("\u{feff}k=1\r\n", "1"),
+            ("k = has # x", "has"),
+            ("k=http://x/?a=b#frag", "http://x/?a=b"),
+            ("k = a;b", "a"),
+            ("k=", ""),
+            ("k=#x", ""),
+            ("k=\"a b\"", "a b"),
+            ("k='a' # c", "a"),
+            ("k='x'y'", "'x'y'"),
+            ("k=\"a", "\"a"),
+            ("k='", "'"),
+            ("k=`a;b` c", "a;b"),
+            ("k=`a`b`c", "a`b"),
+            ("k=`a\nb\nc`d", "a\nb\nc"),
+            ("k=\"\"\"a\nb=c\"\"\" # d", "a\nb=c"),
+            ("k=`a\nb` \\\nc`", "a\nb` \\\nc"),
+            ("k=a \\\n  b \\\n c # d\nl=1", "a b c # d"),
+            ("k=a\\", "a"),
+            ("k=a\\\n\nl=1", "a"),
+            ("k=a\\b\\n", "a\\b\\n"),
+            ("k=%(l)s\nl=1", "%(l)s"),
+            ("\"k\" x = a", "a"),
+            ("\"\"\"k\"\"\"= a", "a"),
+            ("`k`:a", "a"),
+            ("k=1\n[s]\nk=2\n[DEFAULT] # c\nm=1", "1"),
+            ("k=\u{3000}a\u{85}\n", "a"),
+        ] {
+            let found = read(text.as_bytes()).unwrap();
+            assert_eq!(shown(&found[&b"k"[..]]), value, "{text:?}");
+        }
+        assert_eq!(read(b"\xff\xfek=1").unwrap(), read(b"k=1").unwrap());
+        let unnamed = [("#1", "a"), ("#2", "b"), ("x y", "c")];
+        let unnamed = unnamed.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(read_text("-=a\n-=b\nx y=c").unwrap(), unnamed);
+        assert_eq!(read_text("-=a\n[s]\n[DEFAULT]\n-=b").unwrap(), [("#1".into(), "b".into())]);
+    }
+
+    #[test]
+    fn faults_are_told_with_their_lines() {
+        for (text, words) in [
+            ("a=1\n k\nb=1", "key-value delimiter not found: k\n"),
+            ("\"k\"x", "key-value delimiter not found: \"k\"x"),
+            ("=x", "empty key name: =x"),
+            ("``=x", "error creating new key: empty key name"),
+            ("\"k=x", "missing closing key quote: \"k=x"),
+            ("[s", "unclosed section: [s"),
+            ("[]", "empty section name"),
+            ("[s]\nx", "key-value delimiter not found: x"),
+            ("k=`a\nb", "missing closing key quote from \"`a\\n\" to \"b\""),
+            ("k=\"\"\"a\nb\n", "missing closing key quote from \"\\\"\\\"\\\"a\\n\" to \"\""),
+        ] {
+            assert_eq!(read_text(text), Err(words.to_owned()), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(
+            text in "([kl=:#;\\\\\"'`\n\r \u{85}\u{3000}\\[\\]-]|\"\"\"|\\[DEFAULT\\]\n){0,40}",
+            bytes in proptest::collection::vec(any::<u8>(), 0..40),
+        ) {
+            if let Ok(found) = read(text.as_bytes()) {
+                prop_assert!(found.keys().all(|key| !key.is_empty()));
+            }
+            let _either = read(&bytes);
+        }
+
+        #[test]
+        fn plain_lines_are_what_they_seem(
+            lines in proptest::collection::btree_map("[a-z]{1,9}", "([!-~&&[^#;\"'`\\\\]]{1,9})?", 0..9),
+            before in "[ \t\u{a0}\u{2003}]{0,3}",
+            after in "[ \t\r\u{85}\u{3000}]{0,3}",
+        ) {
+            let text: String = lines
+                .iter()
+                .map(|(key, value)| format!("{before}{key}{after}={before}{value}{after}\n"))
+                .collect();
+            let expected: Vec<_> = lines.into_iter().collect();
+            prop_assert_eq!(read_text(&text).unwrap(), expected);
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! Tests of the whole room: proposals made with fresh keys, Rekor's words, and properties.
 
+mod alpine;
+pub(super) mod alpine_maker;
 mod attestations;
 mod cms_maker;
 mod cose;

@@ -90,9 +90,7 @@ impl<R: Read> Tar<R> {
         if self.skip(self.left)? < self.left {
             return Err(CUT_SHORT.into());
         }
-        if self.skip(self.padding)? < self.padding {
-            return Ok(None);
-        }
+        self.skip(self.padding)?; // of the last member it may be missing
         (self.left, self.padding) = (0, 0);
         let mut block = [0; BLOCK];
         let mut is_there = self.block(&mut block)?;
@@ -227,24 +225,42 @@ fn octal(field: &[u8]) -> Option<i64> {
     })
 }
 
-/// The records of an extended header (POSIX.1-2001, pax); the last of a name counts.
+/// The records of an extended header (POSIX.1-2001, pax) that change something; the last of a name
+/// counts.
 #[derive(Default)]
-struct Pax(BTreeMap<Vec<u8>, Vec<u8>>);
+struct Pax(BTreeMap<&'static str, Vec<u8>>);
+
+const PAX_NAMES: [&str; 12] = [
+    "path",
+    "size",
+    "uid",
+    "gid",
+    "atime",
+    "mtime",
+    "ctime",
+    "GNU.sparse.major",
+    "GNU.sparse.minor",
+    "GNU.sparse.map",
+    "GNU.sparse.offset",
+    "GNU.sparse.numbytes",
+];
 
 impl Pax {
     fn read(mut content: &[u8]) -> Result<Self, String> {
         let mut records = BTreeMap::new();
         while !content.is_empty() {
             let (name, value, rest) = record(content).ok_or(INVALID)?;
-            records.insert(name.to_vec(), value.to_vec());
+            if let Some(known) = PAX_NAMES.into_iter().find(|known| known.as_bytes() == name) {
+                records.insert(known, value.to_vec());
+            }
             content = rest;
         }
         Ok(Self(records))
     }
 
-    /// Those that are not empty, for these change something.
+    /// An empty one changes nothing.
     fn value(&self, name: &str) -> Option<&[u8]> {
-        self.0.get(name.as_bytes()).map(Vec::as_slice).filter(|value| !value.is_empty())
+        self.0.get(name).map(Vec::as_slice).filter(|value| !value.is_empty())
     }
 
     fn name(&self) -> Option<Vec<u8>> {
@@ -303,3 +319,6 @@ fn record(content: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
 fn decimal(digits: &[u8]) -> Option<i64> {
     str::from_utf8(digits).ok()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;
