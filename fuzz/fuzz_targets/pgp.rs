@@ -1,5 +1,5 @@
-//! Any OpenPGP signature and key are judged without a panic. A key that an entry is made with is one
-//! that can be searched for.
+//! Any OpenPGP signature and key are judged without a panic. A key that an entry is made with is
+//! one that can be searched for.
 #![no_main]
 
 use cairn::admission::public_key_index_keys;
