@@ -73,14 +73,20 @@ impl Proposals {
         )
     }
 
-    /// An alpine proposal with this package.
+    /// A proposal with this package, of kind alpine or rpm.
     #[allow(dead_code, reason = "not every program needs it")]
-    pub fn alpine_json(&self, package: &[u8]) -> String {
+    pub fn package_json(&self, kind: &str, package: &[u8]) -> String {
         let content = STANDARD.encode(package);
         let spec = serde_json::json!({
             "package": {"content": content}, "publicKey": {"content": self.pem},
         });
-        proposal("alpine", spec)
+        proposal(kind, spec)
+    }
+
+    /// A jar proposal with this archive.
+    #[allow(dead_code, reason = "not every program needs it")]
+    pub fn jar_json(archive: &[u8]) -> String {
+        proposal("jar", serde_json::json!({"archive": {"content": STANDARD.encode(archive)}}))
     }
 
     /// A dsse proposal with this payload.

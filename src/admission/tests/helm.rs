@@ -183,3 +183,16 @@ fn schema_faults_are_told_in_rekors_words() {
         assert_eq!(with(&|spec| *spec.pointer_mut(at).unwrap() = value.into()), words);
     }
 }
+
+#[test]
+fn aliases_do_not_multiply() {
+    let mut sums = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
+    for n in 1..9 {
+        let alias = format!("*a{}", n - 1);
+        let row = vec![alias; 10].join(",");
+        sums.push_str(&format!("a{n}: &a{n} [{row}]\n"));
+    }
+    sums.push_str("files: {chart-1.tgz: 'sha256:ab'}\n");
+    let refused = refusal(&with_sums(&sums));
+    assert!(refused.contains("alias expansion exceeded"), "{refused}");
+}
