@@ -31,6 +31,7 @@ pub use rekor_v2::{
 };
 
 use kinds::{Canonical, Context, KindVersion};
+use pki::key::{HashAlgorithm, Key};
 
 /// What a client proposes, by the API that it came through.
 #[derive(Clone, Debug)]
@@ -206,8 +207,11 @@ fn admit_v1(proposal: &Proposal, policy: &Policy) -> Result<AdmittedEntry, Rejec
     entry
         .check_insertable()
         .map_err(|reason| Rejection::Input(format!("entry not insertable into log: {reason}")))?;
-    if entry.signed_with().is_some_and(|(key, hash)| !policy.is_allowed(key, Some(hash))) {
-        return Err(Rejection::input(NOT_ALLOWED));
+    match entry.signed_with() {
+        Some((key, hash)) if !policy.is_allowed(key, Some(hash)) => {
+            return Err(not_allowed(key, hash));
+        }
+        _ => {}
     }
     let attestation_bytes_max = policy.attestation_bytes_max;
     let context = Context { policy, attestation_bytes_max, now: Some((policy.clock)()) };
@@ -253,7 +257,10 @@ pub fn public_key_index_keys(format: &str, content: &[u8]) -> Result<Vec<String>
 }
 
 /// The signature is fine, but not by a kind of key that the operator allows.
-const NOT_ALLOWED: &str = "entry algorithms are not allowed";
+fn not_allowed(key: &Key, hash: HashAlgorithm) -> Rejection {
+    let hash = hash.title();
+    Rejection::Input(format!("entry algorithms are not allowed: {key} with {hash}"))
+}
 
 fn find_kind(proposal: &Proposal) -> Result<&'static KindVersion, Rejection> {
     let (kind, version) = (proposal.kind(), proposal.api_version());

@@ -1,7 +1,7 @@
 //! Archives that are small as they are sent and large, or many, once they are unpacked.
 
 use std::io::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flate2::write::GzEncoder;
 use flate2::{Compress, Compression, FlushCompress};
@@ -10,6 +10,7 @@ use crate::hostile::{connect, post};
 use crate::run::Server;
 use crate::support::Proposals;
 
+/// Of one core: others may need it meanwhile.
 const TIME_MAX: Duration = Duration::from_secs(2);
 const MEMORY_MAX_KIB: u64 = 64 << 10;
 const GIB: usize = 1 << 30;
@@ -106,9 +107,9 @@ fn refused_at_little_cost(what: &str, harmless: &str, proposal: &str, words: &st
     let server = Server::start(folder.path(), &[]).unwrap();
     let answer = post(&mut connect(&server), harmless);
     assert!(answer.contains("\"code\":400"), "{what}: {answer:.400}");
-    let (before, started) = (server.memory_peak(), Instant::now());
+    let (before, busy) = (server.memory_peak(), server.busy());
     let answer = post(&mut connect(&server), proposal);
-    let (took, more) = (started.elapsed(), server.memory_peak() - before);
+    let (took, more) = (server.busy() - busy, server.memory_peak() - before);
     assert!(answer.contains(words), "{what}: {answer:.400}");
     assert!(took < TIME_MAX, "{what}: {took:?}");
     assert!(more < MEMORY_MAX_KIB, "{what}: {more} KiB");

@@ -246,3 +246,37 @@ fn an_older_store_is_noticed_by_what_is_beside_it() {
     assert!(error.contains("v2.pub") && error.contains("older copy"), "{error}");
     assert_eq!(fs::read(data.join("v2.key")).unwrap(), key);
 }
+
+#[test]
+fn only_enabled_kinds_enter_and_all_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut proposals = Proposals::new();
+    let refused = |answer: Answer, kind: &str| {
+        let words = format!("entry kind '{kind}' is not enabled for submission on this server");
+        assert_eq!(answer.0, 400);
+        assert!(answer.2.contains(&words), "{}", answer.2);
+    };
+    let (before, other) = (proposals.next_json(), proposals.next_json());
+    let server = Server::start(&data, &["--enabled-kinds", "hashedrekord,dsse"]).unwrap();
+    assert_eq!(post(&server, "log", V1, &before).0, 201);
+    refused(post(&server, "log", V1, &proposals.rekord_json(b"x")), "rekord");
+    server.stop();
+
+    let server = serve(folder.path(), "enabled_kinds = [\"rekord\", \"jar\"]").unwrap();
+    refused(post(&server, "log", V1, &other), "hashedrekord");
+    refused(post(&server, "log", V1, &before), "hashedrekord");
+    assert_eq!(post(&server, "log", V1, &proposals.rekord_json(b"x")).0, 201);
+    let hash = serde_json::from_str::<Value>(&before).unwrap();
+    let hash = hash["spec"]["data"]["hash"]["value"].as_str().unwrap().to_owned();
+    let query = format!("{{\"hash\": \"sha256:{hash}\"}}");
+    let (status, _, found) = post(&server, "log", "/api/v1/index/retrieve", &query);
+    assert_eq!((status, found.matches('"').count()), (200, 2), "{found}");
+    let query = format!("{{\"entries\": [{before}]}}");
+    let (status, _, found) = post(&server, "log", "/api/v1/log/entries/retrieve", &query);
+    assert_eq!((status, found.contains("\"body\"")), (200, true), "{found}");
+    server.stop();
+
+    let refusal = Server::start(&data, &["--enabled-kinds", "rekord,sbom"]).err().unwrap();
+    assert!(refusal.contains("\"sbom\" is not an entry kind; they are alpine, cose"), "{refusal}");
+}

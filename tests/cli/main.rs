@@ -12,4 +12,5 @@ mod hostile;
 mod logs;
 mod tenants;
 mod tiles;
+mod urls;
 mod witness;

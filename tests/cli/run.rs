@@ -67,6 +67,19 @@ impl Server {
         line.unwrap_or_else(|| panic!("no {label} in {:?}", self.announced)).trim()
     }
 
+    /// The process's number.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// How long it has kept a core busy so far.
+    pub(crate) fn busy(&self) -> std::time::Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let ticks = fields.split_whitespace().skip(11).take(2).map(|n| n.parse::<u64>().unwrap());
+        std::time::Duration::from_millis(10 * ticks.sum::<u64>()) // a hundred ticks a second
+    }
+
     /// The most memory that it has held so far, in KiB.
     pub(crate) fn memory_peak(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));

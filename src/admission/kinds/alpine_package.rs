@@ -74,7 +74,7 @@ impl Package {
             // Rekor asks for the message, which it does not have.
             Key::Ed25519(_) => Err("message cannot be nil".into()),
             Key::P224 => Err("keys on the curve P-224 are not supported".into()),
-            Key::Unknown => Err("unsupported public key type".into()),
+            Key::Unknown(_) => Err(format!("unsupported public key type: {key}")),
         }
     }
 }

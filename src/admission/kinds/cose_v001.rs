@@ -99,7 +99,7 @@ impl<'a> Verifier<'a> {
                 Key::Ed25519(_) => {
                     return Err("unsupported algorithm type ed25519.PublicKey".into());
                 }
-                Key::Unknown => return Err("unsupported algorithm type".into()),
+                Key::Unknown(_) => return Err(format!("unsupported algorithm type: {key}")),
             };
         Ok(Self { name, key: aws::UnparsedPublicKey::new(algorithm, bytes) })
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::super::pki::key::{HashAlgorithm, Key, VerifyError};
 use super::super::pki::x509::PublicKey;
 use super::super::schema::{self, HashMembers, Members, check_required, finish, within};
-use super::super::{NOT_ALLOWED, Rejection, base64, canonical, index_keys};
+use super::super::{Rejection, base64, canonical, index_keys, not_allowed};
 use super::{Canonical, Context, Entry, KindVersion};
 
 pub(super) const KIND: KindVersion = KindVersion { kind: "hashedrekord", version: "0.0.1", decode };
@@ -50,7 +50,9 @@ fn decode(spec: &Members) -> Result<Box<dyn Entry + '_>, Rejection> {
     let digest = read_hex(&hash.value)?;
     key.verify_digest(algorithm, &digest, &content).map_err(|error| match error {
         // The policy refuses these keys in any case, and no operator can allow them.
-        VerifyError::UnsupportedKey(_) if *key.key() == Key::P224 => Rejection::input(NOT_ALLOWED),
+        VerifyError::UnsupportedKey(_) if *key.key() == Key::P224 => {
+            not_allowed(key.key(), algorithm)
+        }
         other => Rejection::Input(format!("verifying signature: {other}")),
     })?;
     Ok(Box::new(Hashedrekord { signature: content, key, algorithm, hash }))

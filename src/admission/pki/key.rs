@@ -11,6 +11,7 @@ use x509_cert::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier};
 use x509_cert::spki::SubjectPublicKeyInfo;
 
 use super::der;
+use super::names;
 use super::prehashed::Prehashed;
 
 /// A hash over content, as entries name it.
@@ -89,7 +90,7 @@ pub(crate) enum Key {
     /// Readable and searchable, but there is nothing here to check its signatures with.
     P224,
     /// A certificate's key of a type that signs nothing here.
-    Unknown,
+    Unknown(ObjectIdentifier),
 }
 
 /// Why a signature does not count.
@@ -134,7 +135,7 @@ impl Key {
                 .try_into()
                 .map(Self::Ed25519)
                 .map_err(|_| "x509: wrong Ed25519 public key size".into()),
-            _ => Ok(Self::Unknown),
+            other => Ok(Self::Unknown(other)),
         }
     }
 
@@ -160,7 +161,9 @@ impl Key {
             P256 => (Some(Curve::P256), "P256", 32),
             P384 => (Some(Curve::P384), "P384", 48),
             P521 => (Some(Curve::P521), "P521", 66),
-            _ => return Err("x509: unsupported elliptic curve".into()),
+            other => {
+                return Err(format!("x509: unsupported elliptic curve: {}", names::of(other)));
+            }
         };
         if point.first() != Some(&4) {
             return Err("ecdsa: invalid uncompressed public key".into());
@@ -230,8 +233,8 @@ impl Key {
                     .map_err(|_| invalid("crypto/rsa: verification error"))
             }
             Self::P224 => Err(unsupported("keys on the curve P-224 are not supported".into())),
-            Self::Ed25519(_) | Self::Unknown => {
-                Err(unsupported("unsupported public key type".into()))
+            Self::Ed25519(_) | Self::Unknown(_) => {
+                Err(unsupported(format!("unsupported public key type: {self}")))
             }
         }
     }
@@ -241,7 +244,7 @@ impl Key {
 pub(crate) fn check_supported(key: &Key) -> Result<(), String> {
     match key {
         Key::P224 => Err("keys on the curve P-224 are not supported".into()),
-        Key::Unknown => Err("unsupported public key type".into()),
+        Key::Unknown(_) => Err(format!("unsupported public key type: {key}")),
         _ => Ok(()),
     }
 }

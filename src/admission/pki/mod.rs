@@ -16,6 +16,7 @@ pub(crate) mod x509;
 
 mod chain;
 mod minisign;
+mod names;
 mod prehashed;
 mod ssh;
 

@@ -229,7 +229,7 @@ pub(crate) fn fingerprint(key: &Key) -> Option<String> {
         Key::Ecdsa { curve: Curve::P384, .. } => "ecdsa-sha2-nistp384",
         Key::Ecdsa { curve: Curve::P521, .. } => "ecdsa-sha2-nistp521",
         Key::Ed25519(_) => "ssh-ed25519",
-        Key::P224 | Key::Unknown => return None,
+        Key::P224 | Key::Unknown(_) => return None,
     };
     let text = base64::encode(&tlog::hash::sha256(&write(name, key, None)));
     Some(format!("SHA256:{}", text.trim_end_matches('=')))
@@ -251,7 +251,7 @@ fn write(name: &str, key: &Key, application: Option<&[u8]>) -> Vec<u8> {
             }
         }
         Key::Ed25519(key) => put(&mut out, key),
-        Key::P224 | Key::Unknown => {}
+        Key::P224 | Key::Unknown(_) => {}
     }
     if let Some(application) = application {
         put(&mut out, application);

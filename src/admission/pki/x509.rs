@@ -63,7 +63,9 @@ impl PublicKey {
     /// The text for the client.
     pub(crate) fn from_spki(spki: &[u8]) -> Result<Self, String> {
         let key = match Key::from_spki(spki)? {
-            Key::Unknown => return Err("x509: unknown public key algorithm".into()),
+            key @ Key::Unknown(_) => {
+                return Err(format!("x509: unknown public key algorithm: {key}"));
+            }
             key => key,
         };
         let mut canonical = String::new();

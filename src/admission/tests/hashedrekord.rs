@@ -58,18 +58,28 @@ fn other_combinations_verify_but_the_policy_refuses_them() {
     let p521_256 = p521(&aws::ECDSA_P521_SHA256_ASN1_SIGNING);
     let p521_384 = p521(&aws::ECDSA_P521_SHA384_FIXED_SIGNING);
     let p384_512 = Digest::import_less_safe(&digest("sha512")[..48], &SHA384).unwrap();
-    for (pem, algorithm, signature) in [
-        (p256.pem(), "sha384", sign_digest(&p256, left("sha384"))),
-        (p256.pem(), "sha512", sign_digest(&p256, left("sha512"))),
-        (p384.pem(), "sha256", sign_digest(&p384, padded)),
-        (p384.pem(), "sha512", sign_digest(&p384, p384_512)),
-        (p521_256.pem(), "sha256", p521_256.sign(CONTENT)),
-        (p521_384.pem(), "sha384", p521_384.sign(CONTENT)),
-        (rsa.pem(), "sha384", rsa.sign_rsa_with(&aws::RSA_PKCS1_SHA384, CONTENT)),
-        (rsa.pem(), "sha512", rsa.sign_rsa_with(&aws::RSA_PKCS1_SHA512, CONTENT)),
+    for (pem, algorithm, signature, named) in [
+        (p256.pem(), "sha384", sign_digest(&p256, left("sha384")), "ECDSA on P-256 with SHA-384"),
+        (p256.pem(), "sha512", sign_digest(&p256, left("sha512")), "ECDSA on P-256 with SHA-512"),
+        (p384.pem(), "sha256", sign_digest(&p384, padded), "ECDSA on P-384 with SHA-256"),
+        (p384.pem(), "sha512", sign_digest(&p384, p384_512), "ECDSA on P-384 with SHA-512"),
+        (p521_256.pem(), "sha256", p521_256.sign(CONTENT), "ECDSA on P-521 with SHA-256"),
+        (p521_384.pem(), "sha384", p521_384.sign(CONTENT), "ECDSA on P-521 with SHA-384"),
+        (
+            rsa.pem(),
+            "sha384",
+            rsa.sign_rsa_with(&aws::RSA_PKCS1_SHA384, CONTENT),
+            "RSA of 2048 bits with SHA-384",
+        ),
+        (
+            rsa.pem(),
+            "sha512",
+            rsa.sign_rsa_with(&aws::RSA_PKCS1_SHA512, CONTENT),
+            "RSA of 2048 bits with SHA-512",
+        ),
     ] {
         let value = hashedrekord(&pem, algorithm, &signature);
-        assert_eq!(refusal(&value), "entry algorithms are not allowed", "{algorithm} {pem}");
+        assert_eq!(refusal(&value), format!("entry algorithms are not allowed: {named}"));
         leaf_hash_of(&parse(&value), &Policy::default()).unwrap();
     }
     let mut policy = Policy::default();

@@ -221,7 +221,7 @@ fn malformed_keys_are_told_in_rekors_words() {
         (certificate.repeat(11), "too many certificates specified in PEM block"),
         (
             spki(&format!("3056301006072a8648ce3d020106052b8104000a034200{}", "04".repeat(65))),
-            "x509: unsupported elliptic curve",
+            "x509: unsupported elliptic curve: secp256k1",
         ),
         (spki(&format!("{p256}02{}", "11".repeat(64))), "ecdsa: invalid uncompressed public key"),
         (
@@ -234,7 +234,7 @@ fn malformed_keys_are_told_in_rekors_words() {
         ),
         (
             spki(&format!("302a300506032b656e032100{}", "11".repeat(32))),
-            "x509: unknown public key algorithm",
+            "x509: unknown public key algorithm: X25519",
         ),
         (
             spki(&format!("302c300706032b65700500032100{}", "11".repeat(32))),
@@ -261,7 +261,7 @@ fn p224_keys_are_found_but_verify_nothing() {
     pem::write(&mut text, "PUBLIC KEY", &hex::decode(spki).unwrap());
     assert_eq!(public_key_index_keys("x509", text.as_bytes()).unwrap().len(), 2);
     let value = hashedrekord(&text, "sha256", &Signer::p256().sign(CONTENT));
-    assert_eq!(refusal(&value), "entry algorithms are not allowed");
+    assert_eq!(refusal(&value), "entry algorithms are not allowed: ECDSA on P-224 with SHA-256");
 }
 
 #[test]
