@@ -82,8 +82,7 @@ def keys(fields: dict[str, str], folder: Path) -> list[str]:
     """One or, for envelopes, any number."""
     if "key" in fields:
         return [str(folder / fields["key"])]
-    place = (folder / fields["artifact"]).parent
-    return [str(place / key) for key in fields["keys"].split(",")] if "keys" in fields else []
+    return [str(folder / key) for key in fields["keys"].split(",")] if "keys" in fields else []
 
 
 def pki(fields: dict[str, str]) -> str:

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::super::base64;
 use super::super::pki::legacy::{Hash, Hasher};
+use super::super::pki::pem::trimmed;
 
 /// What is left of the whole once line ends and continuations are taken out, by its attributes.
 pub(super) type Attributes<'a> = BTreeMap<Cow<'a, [u8]>, &'a [u8]>;
@@ -99,11 +100,6 @@ pub(super) fn attributes(section: &[u8]) -> Result<Attributes<'_>, String> {
             Ok((header_name(trimmed(name)), trimmed(value.get(1..).unwrap_or_default())))
         })
         .collect()
-}
-
-/// White space as Unicode has it, from both ends.
-fn trimmed(text: &[u8]) -> &[u8] {
-    str::from_utf8(text).map_or_else(|_| text.trim_ascii(), |text| text.trim().as_bytes())
 }
 
 /// As a header of HTTP is named: capitals after hyphens, the rest small. What cannot be one stays.

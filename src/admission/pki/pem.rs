@@ -37,6 +37,18 @@ pub(crate) fn first_block(text: &[u8]) -> Option<(Block, &[u8])> {
     None
 }
 
+/// Takes white space, as Unicode has it, from both ends.
+pub(crate) fn trimmed(text: &[u8]) -> &[u8] {
+    let start = text.utf8_chunks().next().map_or(0, |chunk| {
+        let valid = chunk.valid();
+        valid.len() - valid.trim_start().len()
+    });
+    let text = text.get(start..).unwrap_or_default();
+    let end = text.utf8_chunks().last().filter(|chunk| chunk.invalid().is_empty());
+    let spaces = end.map_or(0, |chunk| chunk.valid().len() - chunk.valid().trim_end().len());
+    text.get(..text.len() - spaces).unwrap_or_default()
+}
+
 /// Writes a block.
 pub(crate) fn write(out: &mut String, label: &str, contents: &[u8]) {
     let encoded = base64::encode(contents);
@@ -90,6 +102,15 @@ mod tests {
         let mut text = String::new();
         write(&mut text, label, contents);
         text
+    }
+
+    #[test]
+    fn all_white_space_is_taken_from_the_ends() {
+        let text = "\u{b}\u{a0} a\u{b} b \n\r\u{85}\u{2003}\u{b}";
+        assert_eq!(trimmed(text.as_bytes()), "a\u{b} b".as_bytes());
+        assert_eq!(trimmed(b" \xff\x0b \xfe "), b"\xff\x0b \xfe");
+        assert_eq!(trimmed(b"\x0b \xc2"), b"\xc2");
+        assert_eq!(trimmed(b" \n"), b"");
     }
 
     #[test]

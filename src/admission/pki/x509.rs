@@ -44,7 +44,7 @@ impl PublicKey {
     /// # Errors
     /// The text for the client.
     pub(crate) fn from_pem(text: &[u8]) -> Result<Self, String> {
-        let text = text.trim_ascii();
+        let text = pem::trimmed(text);
         let (block, rest) =
             pem::first_block(text).ok_or("invalid public key: failure decoding PEM")?;
         if !rest.is_empty() {
