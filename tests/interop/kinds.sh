@@ -3,6 +3,8 @@
 # have signed (tests/fixtures). What it proves is a table in docs/compatibility.md: a run whose
 # table is another one fails, unless UPDATE_DOCS=1 has it written there.
 
+# shellcheck disable=SC2154 # run.sh sets it
+
 KINDS_DOC=$here/../../docs/compatibility.md
 KINDS_BEGIN='<!-- made by tests/interop/kinds.sh: begin -->'
 KINDS_END='<!-- end -->'
