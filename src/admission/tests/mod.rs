@@ -7,6 +7,7 @@ mod cms_maker;
 mod cose;
 mod dsse;
 mod golden;
+mod golden_files;
 mod golden_keys;
 mod golden_archives;
 mod golden_pgp;
