@@ -108,8 +108,8 @@ pub const WITNESS_ANSWER_BYTES_MAX: u64 = 64 << 10;
 /// Bytes of a request to our own witness: 63 hashes, and a note with many signatures of 5 kB.
 pub const WITNESS_REQUEST_BYTES_MAX: usize = 128 << 10;
 
-/// Tiles (8 KiB each) that a reader keeps in memory.
-pub const CACHED_TILES_MAX: usize = 1024;
+/// Tiles that a reader keeps in memory: 8 KiB each, 16 once proofs were made from them.
+pub const CACHED_TILES_MAX: usize = 512;
 
 /// Answers to one search. Rekor has no bound; a larger set is cut, oldest first.
 pub const SEARCH_HITS_MAX: usize = 10_000;

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use storage::{LogStore, StorageError, StoredEntry};
 use tlog::{
     ConsistencyPlan, ConsistencyProof, HashRange, InclusionPlan, InclusionProof, LeafHash,
-    LogIndex, NodeHash, ProofError, RootHash, RootPlan, TILE_WIDTH, TileId, TreeHead, TreeSize,
+    LogIndex, ProofError, RootHash, RootPlan, TILE_WIDTH, TileId, TreeHead, TreeSize,
 };
 
 use crate::limits::SEARCH_HITS_MAX;
 use tiles::TileCache;
+pub use tiles::TilePart;
 
 /// A read failed.
 #[derive(Debug, thiserror::Error)]
@@ -80,14 +81,13 @@ impl View<'_> {
 
     /// The first `width` hashes of a tile; `None` when this head has fewer of it, or none are asked
     /// for.
-    pub async fn tile(&self, tile: TileId, width: u16) -> Result<Option<Vec<NodeHash>>, ReadError> {
+    pub async fn tile(&self, tile: TileId, width: u16) -> Result<Option<TilePart>, ReadError> {
         if !self.holds(tile, width) {
             return Ok(None);
         }
         let (first, count) = (tile.index * TILE_WIDTH, usize::from(width));
         let range = HashRange { level: tile.level, first, count };
-        let found = self.reader.tiles.read_all(&[range]).await?.pop();
-        Ok(found.map(|hashes| hashes.to_vec()))
+        Ok(Some(self.reader.tiles.read(range).await?))
     }
 
     /// The first `width` entries of a bundle; `None` as for a [`tile`](Self::tile).

@@ -4,22 +4,46 @@
 //! the right edge is kept once, as far as it was read: each tree size sees its own part of it.
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
 use storage::{LogStore, StorageError};
-use tlog::{HashRange, NodeHash};
+use tlog::{HashRange, Hashes, NodeHash, Tile};
 
 use crate::limits::CACHED_TILES_MAX;
 
 const CACHED_TILES: NonZeroUsize = NonZeroUsize::new(CACHED_TILES_MAX).unwrap();
 
 /// By level and first hash, the longest range that was read from there.
-type Cached = LruCache<(u8, u64), Arc<[NodeHash]>>;
+type Cached = LruCache<(u8, u64), Arc<Tile>>;
 
 pub(super) struct TileCache {
     store: Arc<dyn LogStore>,
     cached: Mutex<Cached>,
+}
+
+/// The start of a tile: as much of it as a tree size sees.
+pub struct TilePart {
+    tile: Arc<Tile>,
+    count: usize,
+}
+
+impl TilePart {
+    /// 1 to 256 hashes.
+    pub fn hashes(&self) -> &[NodeHash] {
+        &self.tile.hashes()[..self.count] // `TileCache::read` compared them
+    }
+}
+
+impl Hashes for TilePart {
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn subtree(&self, part: Range<usize>) -> Option<NodeHash> {
+        if part.end <= self.count { self.tile.subtree(part) } else { None }
+    }
 }
 
 impl TileCache {
@@ -31,7 +55,7 @@ impl TileCache {
     pub(super) async fn read_all(
         &self,
         ranges: &[HashRange],
-    ) -> Result<Vec<Arc<[NodeHash]>>, StorageError> {
+    ) -> Result<Vec<TilePart>, StorageError> {
         let mut all = Vec::with_capacity(ranges.len());
         for range in ranges {
             all.push(self.read(*range).await?);
@@ -39,23 +63,23 @@ impl TileCache {
         Ok(all)
     }
 
-    async fn read(&self, range: HashRange) -> Result<Arc<[NodeHash]>, StorageError> {
-        let tile = (range.level, range.first);
-        if let Some(hashes) = self.lock().get(&tile)
-            && let Some(wanted) = hashes.get(..range.count)
+    /// The hashes of a range, which starts where a tile does.
+    pub(super) async fn read(&self, range: HashRange) -> Result<TilePart, StorageError> {
+        let (place, count) = ((range.level, range.first), range.count);
+        if let Some(tile) = self.lock().get(&place)
+            && tile.hashes().len() >= count
         {
-            let all_of_it = wanted.len() == hashes.len();
-            return Ok(if all_of_it { hashes.clone() } else { wanted.into() });
+            return Ok(TilePart { tile: tile.clone(), count });
         }
-        let hashes = self.store.hashes(range.level, range.first, range.count).await?;
-        if hashes.len() != range.count {
+        let hashes = self.store.hashes(range.level, range.first, count).await?;
+        if hashes.len() != count {
             let found = hashes.len();
             let text = format!("{found} hashes are stored of {range:?}, which lies below the head");
             return Err(StorageError::Corrupt(text));
         }
-        let hashes: Arc<[NodeHash]> = hashes.into();
-        self.lock().put(tile, hashes.clone());
-        Ok(hashes)
+        let tile = Arc::new(Tile::new(hashes));
+        self.lock().put(place, tile.clone());
+        Ok(TilePart { tile, count })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Cached> {

@@ -44,11 +44,11 @@ pub use hash::{
 };
 pub use note::{KeyId, Note, NoteError, NoteSignature};
 pub use path::TilePath;
-pub use plan::{ConsistencyPlan, InclusionPlan, RootPlan};
+pub use plan::{ConsistencyPlan, Hashes, InclusionPlan, RootPlan};
 pub use policy::{Policy, PolicyError, PolicyLog, PolicyProblem, PolicyWitness};
 pub use proof::{ConsistencyProof, InclusionProof, ProofError};
 pub use range::{EdgeError, Extension, LevelHashes, RightEdge};
-pub use tile::{HashRange, TILE_WIDTH, TileId, decode_tile, encode_tile};
+pub use tile::{HashRange, TILE_WIDTH, Tile, TileId, decode_tile, encode_tile};
 pub use tlog_proof::{TlogProof, TlogProofError};
 pub use verifier::{KeyError, SignatureError, Verifier};
 pub use vkey::{SignatureType, VerifierKey, VkeyError};

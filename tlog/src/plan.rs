@@ -11,6 +11,27 @@ use crate::proof::{ConsistencyProof, InclusionProof, ProofError};
 use crate::range::{fold_right, subtree_root};
 use crate::tile::{HashRange, TILE_HEIGHT, TILE_WIDTH, TileId};
 
+/// The hashes of one wanted range, as a plan asks for them.
+pub trait Hashes {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// The root over a complete subtree of them: 2^k hashes from a multiple of 2^k on; `None` when
+    /// they are not all there.
+    fn subtree(&self, part: Range<usize>) -> Option<NodeHash>;
+}
+
+/// Computed anew each time; a [`Tile`](crate::tile::Tile) remembers.
+impl<T: AsRef<[NodeHash]>> Hashes for T {
+    fn count(&self) -> usize {
+        self.as_ref().len()
+    }
+
+    fn subtree(&self, part: Range<usize>) -> Option<NodeHash> {
+        subtree_root(self.as_ref().get(part)?)
+    }
+}
+
 /// How to prove that a leaf is in a tree.
 #[derive(Clone, Debug)]
 pub struct InclusionPlan {
@@ -49,7 +70,7 @@ impl InclusionPlan {
     ///
     /// # Errors
     /// [`ProofError::Answers`] when an answer has not exactly the hashes that were asked for.
-    pub fn build(&self, answers: &[impl AsRef<[NodeHash]>]) -> Result<InclusionProof, ProofError> {
+    pub fn build(&self, answers: &[impl Hashes]) -> Result<InclusionProof, ProofError> {
         let hashes = self.nodes.hashes(answers)?;
         Ok(InclusionProof { index: self.index, size: self.nodes.size, hashes })
     }
@@ -96,10 +117,7 @@ impl ConsistencyPlan {
     ///
     /// # Errors
     /// [`ProofError::Answers`] when an answer has not exactly the hashes that were asked for.
-    pub fn build(
-        &self,
-        answers: &[impl AsRef<[NodeHash]>],
-    ) -> Result<ConsistencyProof, ProofError> {
+    pub fn build(&self, answers: &[impl Hashes]) -> Result<ConsistencyProof, ProofError> {
         let hashes = self.nodes.hashes(answers)?;
         Ok(ConsistencyProof { old: self.old, new: self.nodes.size, hashes })
     }
@@ -127,7 +145,7 @@ impl RootPlan {
     ///
     /// # Errors
     /// [`ProofError::Answers`] when an answer has not exactly the hashes that were asked for.
-    pub fn build(&self, answers: &[impl AsRef<[NodeHash]>]) -> Result<RootHash, ProofError> {
+    pub fn build(&self, answers: &[impl Hashes]) -> Result<RootHash, ProofError> {
         let hashes = self.nodes.hashes(answers)?;
         Ok(hashes.first().map_or_else(RootHash::empty, |root| root.to_root()))
     }
@@ -194,14 +212,12 @@ impl Nodes {
     }
 
     /// The hash of each node.
-    fn hashes(&self, answers: &[impl AsRef<[NodeHash]>]) -> Result<Vec<NodeHash>, ProofError> {
-        let answers: Vec<&[NodeHash]> = answers.iter().map(AsRef::as_ref).collect();
-        let counts = answers.iter().map(|answer| answer.len());
+    fn hashes(&self, answers: &[impl Hashes]) -> Result<Vec<NodeHash>, ProofError> {
+        let counts = answers.iter().map(Hashes::count);
         if !counts.eq(self.wanted.iter().map(|range| range.count)) {
             return Err(ProofError::Answers);
         }
-        let subtree =
-            |part: &Subtree| subtree_root(answers.get(part.range)?.get(part.hashes.clone())?);
+        let subtree = |part: &Subtree| answers.get(part.range)?.subtree(part.hashes.clone());
         self.nodes
             .iter()
             .map(|node| fold_right(&node.iter().map(subtree).collect::<Option<Vec<_>>>()?))

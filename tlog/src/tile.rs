@@ -1,7 +1,11 @@
 //! C2SP tlog-tiles: coordinates, widths, and the bytes of a tile. Paths are in `path`, entry
 //! bundles in `bundle`; which tiles a proof needs is in `plan`.
 
+use std::ops::Range;
+use std::sync::OnceLock;
+
 use crate::hash::{HASH_BYTES, NodeHash, TreeSize};
+use crate::range::hash_pairs;
 
 /// Hashes in a full tile, and entries in a full entry bundle.
 pub const TILE_WIDTH: u64 = 256;
@@ -63,9 +67,58 @@ pub(crate) fn nodes_at(size: TreeSize, tile_level: u8) -> u64 {
     size.0.checked_shr(shift).unwrap_or(0)
 }
 
+/// The hashes of a tile, and what follows from them: the nodes above, computed when first asked
+/// for. A proof looks them up; without them it would hash half of each tile anew.
+#[derive(Debug)]
+pub struct Tile {
+    hashes: Box<[NodeHash]>,
+    /// The complete nodes 1, 2 … 8 levels above, lowest first.
+    above: OnceLock<Box<[NodeHash]>>,
+}
+
+impl Tile {
+    /// A tile of 1 to 256 hashes.
+    pub fn new(hashes: Vec<NodeHash>) -> Self {
+        Self { hashes: hashes.into(), above: OnceLock::new() }
+    }
+
+    /// Its hashes.
+    pub fn hashes(&self) -> &[NodeHash] {
+        &self.hashes
+    }
+
+    /// The root over a complete subtree: 2^k hashes from a multiple of 2^k on; `None` when the tile
+    /// does not hold them.
+    pub fn subtree(&self, part: Range<usize>) -> Option<NodeHash> {
+        if part.len() == 1 {
+            return self.hashes.get(part.start).copied();
+        }
+        let (height, rows) = (part.len().checked_ilog2()?, self.hashes.len());
+        if part.end > rows || part.start % part.len() > 0 || !part.len().is_power_of_two() {
+            return None;
+        }
+        let below: usize = (1..height).map(|lower| rows >> lower).sum();
+        self.above.get_or_init(|| above(&self.hashes)).get(below + (part.start >> height)).copied()
+    }
+}
+
+fn above(hashes: &[NodeHash]) -> Box<[NodeHash]> {
+    let mut all = Vec::with_capacity(hashes.len());
+    let mut row = hash_pairs(hashes);
+    while !row.is_empty() {
+        all.extend_from_slice(&row);
+        row = hash_pairs(&row);
+    }
+    all.into()
+}
+
 /// The bytes of a tile: its hashes one after the other.
 pub fn encode_tile(hashes: &[NodeHash]) -> Vec<u8> {
-    hashes.iter().flat_map(|hash| *hash.as_bytes()).collect()
+    let mut bytes = Vec::with_capacity(hashes.len() * HASH_BYTES);
+    for hash in hashes {
+        bytes.extend_from_slice(hash.as_bytes());
+    }
+    bytes
 }
 
 /// Reads a tile back; `None` unless it is 1 to 256 whole hashes.

@@ -68,7 +68,7 @@ impl rekor_server::Rekor for Rekor {
         let found = self.log()?.active().view().tile(tile, width).await;
         let found = found.map_err(|error| of_read(&error))?;
         let hashes = found.ok_or_else(|| Status::not_found(NO_TILE))?;
-        Ok(bytes("application/octet-stream", encode_tile(&hashes)))
+        Ok(bytes("application/octet-stream", encode_tile(hashes.hashes())))
     }
 
     async fn get_entry_bundle(

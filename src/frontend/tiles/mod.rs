@@ -151,7 +151,7 @@ async fn hashes(
 ) -> Result<Reply, ReadError> {
     let Some(hashes) = shard.view().tile(tile, width).await? else { return Ok(beyond()) };
     let tag = Tag::immutable(shard, &TilePath::Tile { tile, width }, "");
-    Ok(unless_known(parts, &tag, || typed(StatusCode::OK, BYTES, encode_tile(&hashes))))
+    Ok(unless_known(parts, &tag, || typed(StatusCode::OK, BYTES, encode_tile(hashes.hashes()))))
 }
 
 async fn entries(shard: &Shard, index: u64, width: u16, parts: &Parts) -> Result<Reply, ReadError> {

@@ -184,16 +184,24 @@ impl Shared {
         key: impl Fn(u64) -> Vec<u8>,
         parse: impl Fn(u64, &[u8]) -> Option<T>,
     ) -> Result<Vec<T>, StorageError> {
+        let missing = |position| {
+            corrupt(format!("number {position} of the {family} is missing or unreadable"))
+        };
         if range.is_empty() {
             return Ok(Vec::new());
+        }
+        if range.end - range.start == 1 {
+            // An iterator for one row costs three times as much.
+            let row = self.db.get_pinned_cf(self.family(family), key(range.start));
+            let value = row.map_err(failure)?.and_then(|value| parse(range.start, &value));
+            return Ok(vec![value.ok_or_else(|| missing(range.start))?]);
         }
         let mut rows = self.scan(family, key(range.start), key(range.end));
         let mut found = Vec::new();
         for position in range {
             let Some(value) = rows.value().and_then(|value| parse(position, value)) else {
                 rows.status().map_err(failure)?;
-                let text = format!("number {position} of the {family} is missing or unreadable");
-                return Err(corrupt(text));
+                return Err(missing(position));
             };
             found.push(value);
             rows.next();

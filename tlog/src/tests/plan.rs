@@ -1,12 +1,27 @@
 //! Plans over tiles: the proofs of the recursive definitions, at every size that there can be.
 
+use std::ops::Range;
+
 use proptest::prelude::*;
 
 use super::oracle::{Store, consistency, inclusion, leaves, mth};
+use crate::range::subtree_root;
 use crate::{
-    ConsistencyPlan, HashRange, InclusionPlan, LogIndex, NodeHash, ProofError, RightEdge, RootPlan,
-    TreeSize, hash_children, hash_leaf,
+    ConsistencyPlan, HashRange, Hashes, InclusionPlan, LogIndex, NodeHash, ProofError, RightEdge,
+    RootPlan, Tile, TreeSize, hash_children, hash_leaf,
 };
+
+struct Remembered(Tile);
+
+impl Hashes for Remembered {
+    fn count(&self) -> usize {
+        self.0.hashes().len()
+    }
+
+    fn subtree(&self, part: Range<usize>) -> Option<NodeHash> {
+        self.0.subtree(part)
+    }
+}
 
 fn store_of(leaf_count: usize) -> Store {
     let mut store = Store::default();
@@ -58,6 +73,36 @@ fn three_levels_of_tiles_prove_the_same() {
         let proof = plan.build(&store.answers(plan.wanted(), size)).unwrap();
         assert_eq!(proof, consistency(place, &all));
         assert_eq!(proof.verify(&mth(&all[..place]), &root), Ok(()));
+    }
+}
+
+#[test]
+fn a_tile_that_remembers_proves_the_same() {
+    let all = leaves(1_100);
+    let store = store_of(all.len());
+    for n in [1, 2, 3, 130, 255, 256, 257, 511, 700, 1_024, 1_100] {
+        let size = TreeSize(n as u64);
+        for place in 0..n {
+            let plan = InclusionPlan::new(LogIndex(place as u64), size).unwrap();
+            let answers = store.answers(plan.wanted(), size);
+            let tiles = answers.iter().map(|answer| Remembered(Tile::new(answer.clone())));
+            let tiles: Vec<_> = tiles.collect();
+            assert_eq!(plan.build(&tiles), plan.build(&answers), "{place} in {n}");
+        }
+    }
+}
+
+#[test]
+fn a_tile_holds_the_roots_of_its_complete_subtrees_alone() {
+    for width in [1, 2, 3, 77, 128, 255, 256] {
+        let hashes: Vec<_> = leaves(width).iter().map(|leaf| leaf.to_node()).collect();
+        let tile = Tile::new(hashes.clone());
+        for (start, length) in (0..=260).flat_map(|start| (0..=260).map(move |l| (start, l))) {
+            let part = start..start + length;
+            let whole = usize::is_power_of_two(length) && start % length == 0;
+            let expected = hashes.get(part.clone()).filter(|_| whole).and_then(subtree_root);
+            assert_eq!(tile.subtree(part.clone()), expected, "{part:?} of {width}");
+        }
     }
 }
 
