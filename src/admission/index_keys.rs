@@ -5,6 +5,9 @@ use crate::limits::{INDEX_KEY_CHARS_MAX, INDEX_KEYS_MAX};
 
 /// Lower case as the index has it: letter by letter, in every script.
 pub fn fold(key: &str) -> String {
+    if key.is_ascii() {
+        return key.to_ascii_lowercase();
+    }
     key.chars().flat_map(char::to_lowercase).collect()
 }
 

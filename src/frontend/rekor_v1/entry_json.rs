@@ -22,7 +22,7 @@ pub(super) fn push_entry(out: &mut String, promised: &PromisedEntry) {
     out.push_str(r#""body":""#);
     STANDARD.encode_string(&entry.body, out);
     put(out, format_args!(r#"","integratedTime":{},"logID":""#, entry.integrated_time));
-    out.push_str(&hex::encode(entry.log_id));
+    push_hex(out, &entry.log_id);
     put(out, format_args!(r#"","logIndex":{},"#, entry.virtual_index.0));
     out.push_str(r#""verification":{"inclusionProof":{"checkpoint":"#);
     push_string(out, &entry.checkpoint.note, Style::Operation);
@@ -40,10 +40,18 @@ pub(super) fn push_hashes(out: &mut String, hashes: &[tlog::NodeHash]) {
     out.push('[');
     for (n, hash) in hashes.iter().enumerate() {
         out.push_str(if n == 0 { "\"" } else { ",\"" });
-        out.push_str(&hex::encode(hash.as_bytes()));
+        push_hex(out, hash.as_bytes());
         out.push('"');
     }
     out.push(']');
+}
+
+/// Without a `String` of its own, and without the iterator behind `hex::encode`.
+fn push_hex(out: &mut String, hash: &[u8; 32]) {
+    let mut text = [0; 64];
+    // Of twice the length, and ASCII: neither fails.
+    let _ = hex::encode_to_slice(hash, &mut text);
+    out.push_str(std::str::from_utf8(&text).unwrap_or_default());
 }
 
 /// Appends a list, each element by `push`, and the newline at the end of an answer.
