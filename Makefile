@@ -21,12 +21,14 @@ CRASH_ROUNDS ?= 500
 # What `make load` drives, and what `make run` passes on to the server.
 LOAD ?= write http://127.0.0.1:3000
 SERVE ?=
+# 1: `make instructions` writes the committed figures.
+UPDATE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help deps run build test interop clients bench load proto fmt lint deny fuzz nightly image
+.PHONY: help deps run build test interop clients bench limit instructions load proto fmt lint deny fuzz nightly image
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## check what the build needs besides Rust; as root with apt, install what is missing
 	@./.ci/deps
@@ -51,6 +53,13 @@ interop: deps clients ## released clients, auditors and witnesses against a Cair
 
 bench: deps ## criterion benches of each room
 	$(CARGO) bench --locked --package cairn
+
+limit: deps ## what this machine cannot do faster: signatures, hashes, syncs
+	$(CARGO) bench --locked --package cairn --bench limit
+
+instructions: ## instructions of each stage against the committed figures (UPDATE=1 writes them)
+	@./.ci/deps valgrind
+	UPDATE=$(UPDATE) $(CARGO) bench --locked --package cairn --bench instructions
 
 load: ## load a running server and check its answers: make load LOAD='write http://127.0.0.1:3000'
 	@$(CARGO) run --release --locked --package loadtest -- $(LOAD)

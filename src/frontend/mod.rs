@@ -42,6 +42,7 @@ use sites::Site;
 use status::Problem;
 
 pub use limits::Limits;
+pub use rekor_v1::entry_text;
 pub use rekor_v2::{MalformedRequest, read_request};
 pub use settings::{FrontendSettings, FrontendSettingsError};
 pub use sites::{Door, Sites};

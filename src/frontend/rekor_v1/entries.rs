@@ -10,7 +10,7 @@ use super::super::reply::json;
 use super::super::server::Reply;
 use super::super::status::{CREATE_FAILED, Problem};
 use super::Call;
-use super::entry_json::push_entry;
+use super::entry_json::entry_text;
 use super::path::clean;
 use super::query::Query;
 use crate::admission::Proposal;
@@ -113,8 +113,5 @@ fn found(call: &Call<'_>, entry: Option<LoggedEntry>) -> Result<Reply, Problem> 
 }
 
 fn one_entry(status: StatusCode, entry: &PromisedEntry) -> Reply {
-    let mut text = String::new();
-    push_entry(&mut text, entry);
-    text.push('\n');
-    json(status, text)
+    json(status, entry_text(entry))
 }

@@ -9,6 +9,14 @@ use base64::engine::general_purpose::STANDARD;
 use super::super::reply::{Style, push_string};
 use crate::log::PromisedEntry;
 
+/// The answer of one entry, with the newline at its end.
+pub fn entry_text(promised: &PromisedEntry) -> String {
+    let mut out = String::new();
+    push_entry(&mut out, promised);
+    out.push('\n');
+    out
+}
+
 /// Appends one entry as an object with one member.
 pub(super) fn push_entry(out: &mut String, promised: &PromisedEntry) {
     let entry = &promised.entry;

@@ -15,6 +15,8 @@ mod request_json;
 mod retrieve;
 mod search;
 
+pub use entry_json::entry_text;
+
 use std::sync::Arc;
 
 use hyper::Method;
