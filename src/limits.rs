@@ -10,8 +10,9 @@ pub const ADMIT_INLINE_BYTES_MAX: usize = 64 << 10;
 /// to come back later, before anything is verified.
 pub const IN_FLIGHT_PER_CORE: usize = 1024;
 
-/// Writers that are told so in a second, for each core: a tenth of what the core can do.
-pub const REFUSALS_PER_CORE_SECOND: u32 = 5000;
+/// Writers that are told so in a second, for each core: less than a tenth of what the
+/// core can do.
+pub const REFUSALS_PER_CORE_SECOND: u32 = 6000;
 
 /// How long a refusal may wait for its turn.
 pub const REFUSAL_WAIT_MAX: Duration = Duration::from_secs(1);

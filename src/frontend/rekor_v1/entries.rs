@@ -50,13 +50,14 @@ impl Name {
 
 /// `POST /api/v1/log/entries`
 pub(super) async fn create(call: &Call<'_>, body: &mut Body) -> Result<Reply, Problem> {
-    let text = body.read_json().await?;
+    let text = body.read().await?;
     let location = |id: &str| {
         let query = Query::parse(call.parts.uri.query());
         format!("{}/{id}{}", clean(call.parts.uri.path()), query.for_location())
     };
     let refused = |error| Problem::of_creation(error, location);
     let ticket = call.log.ticket().await.map_err(refused)?;
+    body.weigh_json(&text)?;
     let proposal = read_proposal(text).await?;
     let entry = call.log.create_with(ticket, proposal).await.map_err(refused)?;
     call.app.metrics.new_entries.inc();
