@@ -78,15 +78,16 @@ pub struct HostileReport {
     pub good: bool,
 }
 
-/// How long the crowd gets to assemble.
-const ASSEMBLE: Duration = Duration::from_secs(5);
+/// How often it is looked whether the crowd is there, and how often at most.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+const ASSEMBLE_LOOKS: usize = 30;
 /// How long the server gets to forget it.
-const LEAVE: Duration = Duration::from_secs(3);
+const LEAVE: Duration = Duration::from_secs(2);
 /// Rest of a client whose connection was closed or refused.
 const REDIAL_AFTER: Duration = Duration::from_secs(1);
 /// Between two bytes, or two requests, of a slow client.
 const BEAT: Duration = Duration::from_secs(1);
-/// Connections of the crowd that are made at a time.
+/// Longest wait for a connection of the crowd.
 const DIAL_MAX: Duration = Duration::from_secs(10);
 
 /// Counts of the crowd's connections.
@@ -113,8 +114,14 @@ pub async fn hostile(what: &Hostile) -> Result<HostileReport, RunError> {
     let (stop, stopping) = watch::channel(false);
     let (server, theirs, these) = (plan.base.server.socket, counts.clone(), *crowd);
     let thread = thread::spawn(move || assemble(server, these, theirs, stopping));
-    sleep(ASSEMBLE).await;
-    let open = counts.open.load(Ordering::Relaxed);
+    let mut open = 0;
+    for _ in 0..ASSEMBLE_LOOKS {
+        sleep(LOOK_EVERY).await;
+        open = counts.open.load(Ordering::Relaxed);
+        if open >= crowd.all() as u64 {
+            break;
+        }
+    }
     runs.extend(run(plan).await?.runs);
     let open = (open, counts.open.load(Ordering::Relaxed));
     let beside = runs.last().map_or(0, max_memory);

@@ -6,10 +6,9 @@ use std::collections::HashMap;
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use super::limits::{IDLE_SPARED, LEAVING_PART};
 
@@ -48,10 +47,10 @@ impl Seats {
     }
 
     /// A seat for a new connection, if need be that of an idle one. `None` when none is idle.
-    pub(super) fn take(self: &Arc<Self>) -> Option<Seat> {
+    pub(super) fn take(self: &Arc<Self>, now: Instant) -> Option<Seat> {
         let mut taken = self.taken();
         if taken.len() >= self.max {
-            self.make_room(&mut taken);
+            self.make_room(&mut taken, now);
         }
         if taken.len() >= self.max {
             return None;
@@ -60,7 +59,7 @@ impl Seats {
         let state = Arc::new(State {
             start: self.start,
             requests: AtomicUsize::new(0),
-            idle_since: AtomicU64::new(millis(self.start.elapsed())),
+            idle_since: AtomicU64::new(millis(now.saturating_duration_since(self.start))),
             leave: Notify::new(),
         });
         taken.insert(id, state.clone());
@@ -69,8 +68,8 @@ impl Seats {
     }
 
     /// Tells those that have been idle longest to leave: several, because looking at all is slow.
-    fn make_room(&self, taken: &mut HashMap<u64, Arc<State>>) {
-        let idle = taken.iter().map(|(id, state)| (state.idle_for(), *id));
+    fn make_room(&self, taken: &mut HashMap<u64, Arc<State>>, now: Instant) {
+        let idle = taken.iter().map(|(id, state)| (state.idle_for(now), *id));
         let mut idle: Vec<_> = idle.filter(|(time, _)| *time >= IDLE_SPARED).collect();
         let leaving = idle.len().min((self.max / LEAVING_PART).max(1));
         idle.sort_unstable_by(|one, other| other.cmp(one));
@@ -96,7 +95,7 @@ impl Seat {
 
     /// How long nothing has been asked.
     pub(super) fn idle_for(&self) -> Duration {
-        self.state.idle_for()
+        self.state.idle_for(Instant::now())
     }
 
     /// Waits until the seat is given away.
@@ -115,12 +114,12 @@ impl Drop for Seat {
 }
 
 impl State {
-    fn idle_for(&self) -> Duration {
+    fn idle_for(&self, now: Instant) -> Duration {
         if self.requests.load(Ordering::Relaxed) > 0 {
             return Duration::ZERO;
         }
         let since = Duration::from_millis(self.idle_since.load(Ordering::Relaxed));
-        self.start.elapsed().saturating_sub(since)
+        now.saturating_duration_since(self.start).saturating_sub(since)
     }
 }
 
@@ -137,7 +136,7 @@ fn millis(time: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::{advance, timeout};
+    use tokio::time::{sleep, timeout};
 
     use super::*;
 
@@ -145,33 +144,33 @@ mod tests {
         timeout(Duration::ZERO, seat.given_away()).await.is_ok()
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn who_was_idle_longest_makes_room() {
-        let seats = Seats::new(3);
-        let [first, second, third] = [(); 3].map(|()| seats.take().unwrap());
-        assert!(seats.take().is_none(), "none of them has been idle for long");
-        advance(IDLE_SPARED).await;
+        let (seats, now) = (Seats::new(3), Instant::now());
+        let [first, second, third] = [(); 3].map(|()| seats.take(now).unwrap());
+        assert!(seats.take(now).is_none(), "none of them has been idle for long");
         let busy = first.busy();
-        drop(second.busy());
-        let fourth = seats.take().unwrap();
+        sleep(Duration::from_millis(20)).await;
+        drop(second.busy()); // later than `now`
+        let soon = seats.start + IDLE_SPARED + Duration::from_millis(10);
+        let fourth = seats.take(soon).unwrap();
         assert!(leaves(&third).await);
         assert!(!leaves(&first).await && !leaves(&second).await);
-        assert!(seats.take().is_none());
+        assert!(seats.take(soon).is_none());
         drop((third, fourth));
-        let _fifth = seats.take().unwrap();
-        advance(IDLE_SPARED).await;
-        assert_eq!((first.idle_for(), second.idle_for()), (Duration::ZERO, IDLE_SPARED));
+        let _fifth = seats.take(soon).unwrap();
+        let later = soon + IDLE_SPARED;
         drop(busy);
-        let _sixth = seats.take().unwrap();
+        let _sixth = seats.take(later).unwrap();
         assert!(leaves(&second).await && !leaves(&first).await);
+        assert!(first.idle_for() < IDLE_SPARED);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn who_asks_in_time_may_stay() {
-        let seats = Seats::new(1);
-        let seat = seats.take().unwrap();
-        advance(IDLE_SPARED).await;
-        let _new = seats.take().unwrap();
+        let (seats, now) = (Seats::new(1), Instant::now());
+        let seat = seats.take(now).unwrap();
+        let _new = seats.take(now + 2 * IDLE_SPARED).unwrap();
         let _busy = seat.busy();
         assert!(!leaves(&seat).await);
     }

@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -75,7 +75,7 @@ pub(super) async fn run<H, F>(
                 }
             },
         };
-        if let Some(seat) = seats.take() {
+        if let Some(seat) = seats.take(Instant::now()) {
             let (handler, stopping) = (handler.clone(), stopping.clone());
             connections.spawn(async move {
                 tokio::select! {
