@@ -2,8 +2,8 @@
 //!
 //! Small entries take turns on the threads that serve connections, and let them read first: who
 //! only asks for something, or has to be told that there is no room, does not wait behind all the
-//! signatures that are to be verified. What is large runs away from those threads, and no more of it at
-//! a time than there are cores: the commits of small entries must not wait behind a crowd.
+//! signatures that are to be verified. What is large runs away from those threads, and no more of
+//! it at a time than there are cores: the commits of small entries must not wait behind a crowd.
 
 use std::sync::LazyLock;
 use std::thread::available_parallelism;

@@ -1,5 +1,5 @@
-//! The listener's loop: accepts connections as long as there are seats, serves HTTP/1.1 or HTTP/2 on each, stops
-//! gracefully.
+//! The listener's loop: accepts connections as long as there are seats, serves HTTP/1.1 or HTTP/2
+//! on each, stops gracefully.
 //!
 //! Which of the two a client speaks, its first bytes tell (RFC 9113 §3.3: HTTP/2 with prior
 //! knowledge, which is what gRPC clients speak). What is served is the handler's business. TLS ends
