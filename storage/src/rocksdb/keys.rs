@@ -9,7 +9,7 @@ use tlog::{LeafHash, LogIndex, NodeHash, RootHash, TreeHead, TreeSize};
 use crate::{LogRecord, StorageError, StoredCheckpoint, TreeId};
 
 /// The version of all that is described here. A store of a larger one is refused.
-pub(super) const FORMAT_VERSION: u32 = 1;
+pub(super) const FORMAT_VERSION: u32 = 2;
 
 /// Key of the format version, in RocksDB's own family `default`.
 pub(super) const FORMAT_KEY: &[u8] = b"format";
@@ -18,8 +18,12 @@ pub(super) const FORMAT_KEY: &[u8] = b"format";
 pub(super) const LOGS: &str = "logs";
 /// Canonical bodies with their integrated times.
 pub(super) const ENTRIES: &str = "entries";
-/// The stored levels of every tree.
+/// Leaf hashes in the order of the leaves: level 0 of every tree.
 pub(super) const HASHES: &str = "hashes";
+/// The stored levels above it, a 255th as many. Beside the leaf hashes they would lie behind all of
+/// them, and each sorted file would overlap with all that are older: nothing could be moved down
+/// without being merged.
+pub(super) const NODES: &str = "nodes";
 /// Leaf hash to index.
 pub(super) const LEAVES: &str = "leaves";
 /// Index key to indices.
@@ -27,7 +31,12 @@ pub(super) const SEARCH: &str = "search";
 /// Attestations of all logs.
 pub(super) const ATTESTATIONS: &str = "attestations";
 /// Every family of this format but `default`.
-pub(super) const FAMILIES: [&str; 6] = [LOGS, ENTRIES, HASHES, LEAVES, SEARCH, ATTESTATIONS];
+pub(super) const FAMILIES: [&str; 7] = [LOGS, ENTRIES, HASHES, NODES, LEAVES, SEARCH, ATTESTATIONS];
+
+/// Where the hashes of a stored level are.
+pub(super) const fn family_of(level: u8) -> &'static str {
+    if level == 0 { HASHES } else { NODES }
+}
 
 /// The three things in [`LOGS`]; the letter follows the tree in the key.
 #[derive(Clone, Copy)]
@@ -47,6 +56,12 @@ pub(super) fn part(tree: TreeId, part: Part) -> Vec<u8> {
 /// True for the key of a log's record, whatever the tree.
 pub(super) fn is_record(key: &[u8]) -> bool {
     key.len() == 9 && key[8] == Part::Record as u8
+}
+
+/// The tree whose record has this key; `None` for the keys of other things.
+pub(super) fn parse_record_key(key: &[u8]) -> Option<TreeId> {
+    let (tree, _) = key.split_first_chunk().filter(|_| is_record(key))?;
+    TreeId::new(i64::from_be_bytes(*tree))
 }
 
 pub(super) fn entry(tree: TreeId, index: u64) -> Vec<u8> {

@@ -56,7 +56,7 @@ impl LogStore for RocksLog {
         let size = level_size(self.shared.head(self.tree)?.size, level);
         let key = |position| keys::hash(self.tree, level, position);
         let range = clamp(first, count, size);
-        self.shared.run(keys::HASHES, range, key, |_, value| keys::parse_hash(value))
+        self.shared.run(keys::family_of(level), range, key, |_, value| keys::parse_hash(value))
     }
 
     async fn indices_of(&self, leaves: &[LeafHash]) -> Result<Vec<Option<LogIndex>>, StorageError> {
@@ -151,8 +151,8 @@ impl Shared {
                 rows.put_cf(self.family(keys::ATTESTATIONS), &new.key, &new.data);
             }
         }
-        let hashes = self.family(keys::HASHES);
         for new in &batch.hashes {
+            let hashes = self.family(keys::family_of(new.level));
             for (position, hash) in (new.first..).zip(&new.hashes) {
                 rows.put_cf(hashes, keys::hash(tree, new.level, position), hash.as_bytes());
             }

@@ -12,6 +12,7 @@ mod open;
 mod options;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 mod wal;
 
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ::rocksdb::{DB, DBRecoveryMode, Error, ErrorKind, IteratorMode, Options as Engine};
 
-use super::{Options, corrupt, failure, keys, options, wal};
+use super::{Options, corrupt, failure, keys, options, upgrade, wal};
 use crate::StorageError;
 
 pub(super) fn for_writing(path: &Path, options: &Options) -> Result<DB, StorageError> {
@@ -24,6 +24,7 @@ pub(super) fn for_writing(path: &Path, options: &Options) -> Result<DB, StorageE
         let version = keys::FORMAT_VERSION.to_be_bytes();
         db.put_opt(keys::FORMAT_KEY, version, &options::synced()).map_err(failure)?;
     }
+    upgrade::to_current(&db)?;
     check_version(&db, path)?;
     Ok(db)
 }
@@ -32,7 +33,14 @@ pub(super) fn for_reading(path: &Path) -> Result<DB, StorageError> {
     if !exists(path) {
         return Err(missing(path));
     }
-    check_families(path)?;
+    let families = check_families(path)?;
+    if !families.iter().any(|name| name == keys::NODES) {
+        let path = path.display();
+        return Err(refused(format!(
+            "{path} has format version 1: `cairn serve` brings it to version {} when it starts",
+            keys::FORMAT_VERSION
+        )));
+    }
     let options = Options::default();
     let open = || {
         recover(path, options::read_only(&options), |engine| {
@@ -95,15 +103,15 @@ fn make_directory(path: &Path) -> std::io::Result<()> {
 }
 
 /// A later format may have more families, and RocksDB opens all of them or none.
-fn check_families(path: &Path) -> Result<(), StorageError> {
+fn check_families(path: &Path) -> Result<Vec<String>, StorageError> {
     let families = DB::list_cf(&Engine::default(), path).map_err(failure)?;
     let known = |name: &String| name == "default" || keys::FAMILIES.contains(&name.as_str());
-    match families.into_iter().find(|name| !known(name)) {
+    match families.iter().find(|name| !known(name)) {
         Some(other) => Err(refused(format!(
             "{} has a column family {other:?}: a newer version wrote it, or another program",
             path.display()
         ))),
-        None => Ok(()),
+        None => Ok(families),
     }
 }
 

@@ -90,7 +90,7 @@ fn family(name: &str, options: &Options, cache: &Cache) -> Engine {
     table.set_format_version(5);
     table.set_block_size(match name {
         // Read by the tile and by the bundle: a block is one of them, more or less.
-        keys::HASHES | keys::ENTRIES => 16 << 10,
+        keys::HASHES | keys::NODES | keys::ENTRIES => 16 << 10,
         // Read at random.
         _ => 4 << 10,
     });
@@ -105,7 +105,7 @@ fn family(name: &str, options: &Options, cache: &Cache) -> Engine {
     family.set_block_based_table_factory(&table);
     family.set_compression_type(match name {
         // Hashes are random: there is nothing to compress.
-        keys::HASHES | keys::LEAVES => DBCompressionType::None,
+        keys::HASHES | keys::NODES | keys::LEAVES => DBCompressionType::None,
         // Canonical bodies are base64 and hexadecimal text.
         _ => DBCompressionType::Zstd,
     });
