@@ -238,7 +238,7 @@ async fn behave(mut stream: TcpStream, manner: Manner) -> io::Result<()> {
         }
         Manner::HalfOpen => {
             stream.write_all(POST).await?;
-            stream.read(&mut bytes).await?;
+            let _why_it_is_refused = stream.read(&mut bytes).await?;
         }
         Manner::HugeHeaders => loop {
             for length in [96 << 10, 1_200_000] {

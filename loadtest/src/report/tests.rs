@@ -84,7 +84,7 @@ fn a_bad_run_says_what_and_where() {
     let refused = ErrorClass { count: 2, example: "later".to_owned() };
     let mut later = Refused::new();
     later.with_retry_after = 1;
-    [1_000, 3_000].map(|micros| later.latencies.record(micros).unwrap());
+    [1_000, 3_000].into_iter().for_each(|micros| later.latencies.record(micros).unwrap());
     run.refused.insert(503, Refusals::from(&later));
     run.errors.insert("status 503".to_owned(), refused);
     run.errors.insert("timeout".to_owned(), ErrorClass { count: 1, example: "x".to_owned() });
