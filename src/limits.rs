@@ -6,13 +6,13 @@ use std::time::Duration;
 pub const ADMIT_INLINE_BYTES_MAX: usize = 64 << 10;
 
 /// Entries of one log that may be on their way to the disk at once, for each core, unless set
-/// otherwise. Judging so many small ones takes an eighth of a second. Beyond it a writer is told
-/// to come back later, before anything is verified.
-pub const IN_FLIGHT_PER_CORE: usize = 1024;
+/// otherwise: about a twentieth of a second's work. Beyond it a writer is told to come back later,
+/// before anything is verified.
+pub const IN_FLIGHT_PER_CORE: usize = 512;
 
-/// Writers that are told so in a second, for each core: less than a tenth of what the
-/// core can do.
-pub const REFUSALS_PER_CORE_SECOND: u32 = 6000;
+/// Writers that are told so in a second, for each core. One takes some 30 µs, so that all of them
+/// leave nine tenths of the core to those who were let in.
+pub const REFUSALS_PER_CORE_SECOND: u32 = 3000;
 
 /// How long a refusal may wait for its turn.
 pub const REFUSAL_WAIT_MAX: Duration = Duration::from_secs(1);

@@ -43,7 +43,7 @@ pub(crate) struct OverloadArgs {
     #[arg(long, default_value_t = 64, value_name = "N")]
     closed: usize,
     /// Connections of the open loops
-    #[arg(short, long, default_value_t = 1_280, value_name = "N")]
+    #[arg(short, long, default_value_t = 1_024, value_name = "N")]
     connections: usize,
     /// Rates of the open loops, in multiples of what the closed loop reached
     #[arg(long, default_value = "0.5,1,2,5", value_delimiter = ',', value_name = "X,…")]
