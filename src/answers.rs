@@ -57,6 +57,9 @@ pub struct Rules {
     pub duplicates: Duplicates,
     /// How much may enter.
     pub quota: Quota,
+    /// How many entries may be on their way at once; by default as many as the cores deal with in
+    /// a twentieth of a second.
+    pub in_flight_max: Option<usize>,
     /// Whether nothing may enter any more.
     pub frozen: bool,
 }
@@ -65,7 +68,15 @@ impl Rules {
     /// A log without quota, that says so when an entry is known.
     pub fn new(name: &str, api: Api, policy: Policy) -> Self {
         let (duplicates, quota) = (Duplicates::default(), Quota::default());
-        Self { name: name.into(), api, policy, duplicates, quota, frozen: false }
+        Self {
+            name: name.into(),
+            api,
+            policy,
+            duplicates,
+            quota,
+            in_flight_max: None,
+            frozen: false,
+        }
     }
 }
 

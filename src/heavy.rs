@@ -1,16 +1,33 @@
-//! Work that takes a core for long: reading and judging what is large.
+//! Work that takes a core for long: judging entries, reading what is large.
 //!
-//! It runs away from the threads that serve connections, and no more of it at a time than there are
-//! cores: the commits of small entries share those threads, and must not wait behind a crowd.
+//! Small entries take turns on the threads that serve connections, and let them read first: who
+//! only asks for something, or has to be told that there is no room, does not wait behind all the
+//! signatures that are to be verified. What is large runs away from those threads, and no more of
+//! it at a time than there are cores: the commits of small entries must not wait behind a crowd.
 
 use std::sync::LazyLock;
 use std::thread::available_parallelism;
 
-use tokio::sync::Semaphore;
-use tokio::task::{JoinError, spawn_blocking};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::{JoinError, spawn_blocking, yield_now};
 
-static ROOM: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, usize::from)));
+use crate::limits::JUDGED_IN_A_ROW_MAX;
+
+static ROOM: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(cores()));
+static TURNS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(cores() * JUDGED_IN_A_ROW_MAX));
+
+fn cores() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
+
+/// Waits until it is this task's turn to work on its thread for long; hold what it gives while it
+/// does. First come, first served.
+pub async fn turn() -> Option<SemaphorePermit<'static>> {
+    // It is never closed.
+    let turn = TURNS.acquire().await.ok();
+    yield_now().await; // whatever else is ready goes first
+    turn
+}
 
 /// Runs `work` when there is room for it.
 ///

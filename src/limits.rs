@@ -5,6 +5,21 @@ use std::time::Duration;
 /// Bytes of a proposal up to which it is judged on the thread that serves its connection.
 pub const ADMIT_INLINE_BYTES_MAX: usize = 64 << 10;
 
+/// Entries of one log that may be on their way to the disk at once, for each core, unless set
+/// otherwise: about a twentieth of a second's work. Beyond it a writer is told to come back later,
+/// before anything is verified.
+pub const IN_FLIGHT_PER_CORE: usize = 512;
+
+/// Writers that are told so in a second, for each core. One takes some 30 µs, so that all of them
+/// leave nine tenths of the core to those who were let in.
+pub const REFUSALS_PER_CORE_SECOND: u32 = 3000;
+
+/// How long a refusal may wait for its turn.
+pub const REFUSAL_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// Small entries, for each core, that are judged before the next look at what else is to do.
+pub const JUDGED_IN_A_ROW_MAX: usize = 64;
+
 /// Entries that may wait for the sequencer. Beyond it a writer is told to come back later.
 pub const QUEUE_ENTRIES_MAX: usize = 8192;
 

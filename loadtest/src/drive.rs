@@ -14,7 +14,7 @@ use crate::fault::Fault;
 use crate::pace::{Pace, Ticket};
 use crate::plan::{Bounds, Load, Sampling};
 use crate::progress::Progress;
-use crate::tally::Tally;
+use crate::tally::{Tally, Times};
 
 /// Rest of a connection that could not be made, so that a dead server is not dialled in a circle.
 const REDIAL_AFTER: Duration = Duration::from_millis(10);
@@ -57,6 +57,8 @@ pub struct Driven {
     pub tally: Tally,
     /// From the start of the clock to the last answer.
     pub elapsed: Duration,
+    /// Requests that were sent.
+    pub sent: u64,
     /// Requests that an open loop could not send in time.
     pub unsent: u64,
 }
@@ -96,15 +98,16 @@ pub async fn drive<T: Target>(
     let empty = Tally::new(sampling);
     let tally = shared.tally.replace(empty);
     let elapsed = tally.finished.saturating_duration_since(shared.pace.started());
-    Driven { tally, elapsed, unsent: shared.pace.unsent() }
+    Driven { tally, elapsed, sent: shared.pace.sent(), unsent: shared.pace.unsent() }
 }
 
 async fn work<T: Target>(shared: Rc<Shared<T>>, mut link: T::Link) -> T::Link {
     while let Some(Ticket { number, due }) = shared.pace.next().await {
         let number = shared.first + number;
+        let times = Times { due, sent: Instant::now() };
         let answer = shared.target.call(&mut link, number).await;
         let dead = matches!(answer, Err(CallError::Connect(_)));
-        note(&shared, number, due, answer);
+        note(&shared, number, times, answer);
         if dead {
             sleep(REDIAL_AFTER).await;
         }
@@ -115,15 +118,15 @@ async fn work<T: Target>(shared: Rc<Shared<T>>, mut link: T::Link) -> T::Link {
 fn note<T: Target>(
     shared: &Shared<T>,
     number: u64,
-    due: Instant,
+    times: Times,
     answer: Result<Answer, CallError>,
 ) {
     let mut tally = shared.tally.borrow_mut();
     let target = &shared.target;
     match answer {
         Ok(answer) => match target.framing(number, &answer) {
-            Ok(index) => tally.good(number, due, index, &answer.body),
-            Err(fault) => tally.fault(&target.subject(number), &answer, &fault),
+            Ok(index) => tally.good(number, times, index, &answer.body),
+            Err(fault) => tally.fault(&target.subject(number), times, &answer, &fault),
         },
         Err(error) => tally.call_error(&target.subject(number), &error),
     }

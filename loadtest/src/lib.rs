@@ -8,6 +8,8 @@
 //! | [`run`](mod@run) | what a plan asks for, and why there may be no report |
 //! | [`rekor_v1`], [`rekor_v2`], [`append`], [`tiles`] | each API: what is asked, and is it true |
 //! | [`entries`] | keys and signatures, made before the clock starts |
+//! | [`overload`](mod@overload) | a closed loop, then open ones at multiples of what it reached |
+//! | [`hostile`](mod@hostile) | the same load alone and beside a crowd that is slow or hostile |
 //! | [`measure`](mod@measure) | one run with its clock |
 //! | [`pace`] | when each request is due |
 //! | [`drive`] | the timed path |
@@ -26,6 +28,8 @@ pub mod rekor_v1;
 pub mod rekor_v2;
 pub mod append;
 pub mod tiles;
+pub mod overload;
+pub mod hostile;
 pub mod entries;
 pub mod measure;
 pub mod pace;

@@ -1,182 +1,21 @@
 //! The command line. Exit code 0: all checks held; 1: a check failed, or no answer was good; 2: the
 //! run could not be made as asked.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
-use std::time::Duration;
+mod args;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use loadtest::plan::{
-    LogChoice, Mode, Order, Plan, PlanError, ReadBy, Resources, Sampling, Transport, bounds,
-    leaf_bytes, loads, parse_duration, parse_sampling,
-};
-use loadtest::report::Report;
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use args::{Cli, Command, Job, Output};
+use clap::Parser as _;
+use loadtest::hostile::hostile;
+use loadtest::overload::overload;
+use loadtest::plan::PlanError;
+use loadtest::report::RunReport;
 use loadtest::run::{RunError, run};
-use loadtest::server::{Base, parse_base, parse_server};
+use serde::Serialize;
 use thiserror::Error;
 use tokio::task::LocalSet;
-
-/// Puts load on a transparency log and checks its answers.
-#[derive(Parser)]
-#[command(version, about, max_term_width = 100)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Write new entries (hashedrekord, each with its own key, digest and signature)
-    Write {
-        #[command(flatten)]
-        common: Common,
-        /// The API that entries are written through
-        #[arg(long, value_enum, default_value = "v1")]
-        api: Api,
-        /// How many entries of each run are read back after it
-        #[arg(long, default_value_t = 32, value_name = "N")]
-        read_back: usize,
-        /// Requests in flight on each connection (v2-grpc)
-        #[arg(long, default_value_t = 1, value_name = "N")]
-        streams: usize,
-        #[command(flatten)]
-        log: LogArgs,
-    },
-    /// Read entries of Rekor v1 that are there, at random
-    Read {
-        #[command(flatten)]
-        common: Common,
-        /// What entries are asked for by
-        #[arg(long, value_enum, default_value = "both")]
-        by: By,
-        /// The same seed asks for the same entries
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-    },
-    /// Append raw leaves on streams (cairn.log.v1), to a log that takes any bytes
-    Append {
-        #[command(flatten)]
-        common: Common,
-        /// Streams on each connection
-        #[arg(long, default_value_t = 1, value_name = "N")]
-        streams: usize,
-        /// Items in flight on each stream
-        #[arg(long, default_value_t = 1_024, value_name = "N")]
-        window: usize,
-        /// Length of a leaf
-        #[arg(long, default_value_t = 512, value_name = "N")]
-        bytes: usize,
-        /// Name or log ID in the server's list, GET /logs (default: its first active raw log)
-        #[arg(long, value_name = "NAME")]
-        log: Option<String>,
-    },
-    /// Read full tiles and entry bundles of a log (C2SP tlog-tiles)
-    Tiles {
-        #[command(flatten)]
-        common: Common,
-        /// What is read
-        #[arg(long, value_enum, default_value = "both")]
-        what: What,
-        /// From the first to the last and again, not at random
-        #[arg(long, conflicts_with = "seed")]
-        sequence: bool,
-        /// The same seed asks for the same tiles
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-        #[command(flatten)]
-        log: LogArgs,
-    },
-}
-
-/// Which log is meant; not for Rekor v1, whose server says it.
-#[derive(Args)]
-struct LogArgs {
-    /// Name or log ID in the server's list, GET /logs (default: its first active v2 log)
-    #[arg(long, value_name = "NAME")]
-    log: Option<String>,
-    /// The log's public key (PEM), for a server that does not list its logs
-    #[arg(long, value_name = "FILE", conflicts_with = "log")]
-    public_key: Option<PathBuf>,
-    /// Where /checkpoint and /tile/ are, if not on the server itself
-    #[arg(long, value_name = "URL")]
-    read_url: Option<String>,
-}
-
-#[derive(Args)]
-struct Common {
-    /// The server
-    #[arg(default_value = "http://127.0.0.1:3000", value_name = "URL")]
-    server: String,
-    /// Connections; a list makes one run for each
-    #[arg(short, long, default_value = "8", value_delimiter = ',', value_name = "N,…")]
-    connections: Vec<usize>,
-    /// Open loop: requests per second, sent whether or not the server keeps up; latency counts from
-    /// the instant when a request was due
-    #[arg(short, long, value_delimiter = ',', value_name = "R,…")]
-    rate: Vec<f64>,
-    /// A run ends after this time …
-    #[arg(short, long, default_value = "10s", value_parser = parse_duration)]
-    duration: Duration,
-    /// … or after so many requests
-    #[arg(short = 'n', long, default_value_t = 20_000, value_name = "N")]
-    count: u64,
-    /// Requests before the clock of each run starts
-    #[arg(long, default_value_t = 100, value_name = "N")]
-    warm_up: u64,
-    /// Longest wait for an answer
-    #[arg(long, default_value = "30s", value_parser = parse_duration)]
-    timeout: Duration,
-    /// Verify the first, each N-th and the last answer in full
-    #[arg(long, default_value = "50", value_parser = parse_sampling, value_name = "N|all")]
-    check_every: Sampling,
-    /// Another name of --check-every, for `--check all`
-    #[arg(
-        long,
-        value_parser = parse_sampling,
-        value_name = "N|all",
-        conflicts_with = "check_every"
-    )]
-    check: Option<Sampling>,
-    /// Count the CPU time and memory of this process as the server's (repeat for more)
-    #[arg(long, value_name = "PID")]
-    server_pid: Vec<u32>,
-    /// Allow a server on another machine
-    #[arg(long)]
-    i_own_this_server: bool,
-    /// Text for people or JSON for scripts
-    #[arg(long, value_enum, default_value = "text")]
-    output: Output,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Api {
-    /// Rekor v1, REST
-    V1,
-    /// Rekor v2, REST
-    V2,
-    /// Rekor v2, gRPC without TLS
-    V2Grpc,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum What {
-    Tiles,
-    Bundles,
-    Both,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum By {
-    Index,
-    Uuid,
-    Both,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Output {
-    Text,
-    Json,
-}
 
 /// Why there is no report.
 #[derive(Debug, Error)]
@@ -203,127 +42,44 @@ fn main() -> ExitCode {
     }
 }
 
+/// One thread: the generator shares its cores with the server that it measures.
 fn run_cli(command: Command) -> Result<bool, MainError> {
-    let (plan, output) = command.into_plan()?;
-    let report = carry_out(&plan)?;
+    let (job, output) = command.into_job()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let set = LocalSet::new();
+    match job {
+        Job::Runs(plan) => {
+            let report = set.block_on(&runtime, run(&plan))?;
+            show(&report, output, &report.runs, report.good)
+        }
+        Job::Overload(what) => {
+            let report = set.block_on(&runtime, overload(&what))?;
+            show(&report, output, &report.runs, report.good)
+        }
+        Job::Hostile(what) => {
+            let report = set.block_on(&runtime, hostile(&what))?;
+            show(&report, output, &report.runs, report.good)
+        }
+    }
+}
+
+fn show(
+    report: &(impl Display + Serialize),
+    output: Output,
+    runs: &[RunReport],
+    good: bool,
+) -> Result<bool, MainError> {
     match output {
         Output::Text => print!("{report}"),
         Output::Json => {
-            println!("{}", serde_json::to_string_pretty(&report)?);
+            println!("{}", serde_json::to_string_pretty(report)?);
             // The text names them; whoever pipes JSON away should see them too.
-            let failures = report.runs.iter().flat_map(|run| &run.checks.failures.first);
+            let failures = runs.iter().flat_map(|run| &run.checks.failures.first);
             failures.for_each(|failure| eprintln!("loadtest: {failure}"));
         }
     }
-    if !report.good {
+    if !good {
         eprintln!("loadtest: FAILED");
     }
-    Ok(report.good)
-}
-
-/// One thread: the generator shares its cores with the server that it measures.
-fn carry_out(plan: &Plan) -> Result<Report, MainError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(LocalSet::new().block_on(&runtime, run(plan))?)
-}
-
-impl Command {
-    fn into_plan(self) -> Result<(Plan, Output), PlanError> {
-        let (common, in_flight, mode, base) = match self {
-            Self::Write { common, api, read_back, streams, log } => {
-                let (mode, base) = write_mode(&common, api, read_back, log)?;
-                if streams > 1 && api != Api::V2Grpc {
-                    return Err(PlanError::Unfit("--streams is for --api v2-grpc"));
-                }
-                (common, (streams, 1), mode, base)
-            }
-            Self::Read { common, by, seed } => {
-                let by = match by {
-                    By::Index => ReadBy::Index,
-                    By::Uuid => ReadBy::Uuid,
-                    By::Both => ReadBy::Both,
-                };
-                let base = parse_server(&common.server, common.i_own_this_server)?;
-                (common, (1, 1), Mode::ReadV1 { by, seed }, base)
-            }
-            Self::Append { common, streams, window, bytes, log } => {
-                let base = parse_base(&common.server, common.i_own_this_server)?;
-                let log = LogChoice { name: log, ..LogChoice::default() };
-                let mode = Mode::Append { log, bytes: leaf_bytes(bytes)? };
-                (common, (streams, window), mode, base)
-            }
-            Self::Tiles { common, what, sequence, seed, log } => {
-                let base = parse_base(&common.server, common.i_own_this_server)?;
-                let log = log.choice(common.i_own_this_server)?.of_tiles(&base);
-                let order = if sequence { Order::Sequence } else { Order::Random(seed) };
-                let what = match what {
-                    What::Tiles => Resources::Tiles,
-                    What::Bundles => Resources::Bundles,
-                    What::Both => Resources::Both,
-                };
-                (common, (1, 1), Mode::Tiles { log, what, order }, base)
-            }
-        };
-        let output = common.output;
-        Ok((common.into_plan(base, mode, in_flight)?, output))
-    }
-}
-
-fn write_mode(
-    common: &Common,
-    api: Api,
-    read_back: usize,
-    log: LogArgs,
-) -> Result<(Mode, Base), PlanError> {
-    let owned = common.i_own_this_server;
-    let transport = match api {
-        Api::V1 if log.is_given() => {
-            return Err(PlanError::Unfit("a Rekor v1 server says itself which log it is"));
-        }
-        Api::V1 => {
-            return Ok((Mode::WriteV1 { read_back }, parse_server(&common.server, owned)?));
-        }
-        Api::V2 => Transport::Rest,
-        Api::V2Grpc => Transport::Grpc,
-    };
-    let mode = Mode::WriteV2 { log: log.choice(owned)?, transport, read_back };
-    Ok((mode, parse_base(&common.server, owned)?))
-}
-
-impl LogArgs {
-    const fn is_given(&self) -> bool {
-        self.log.is_some() || self.public_key.is_some() || self.read_url.is_some()
-    }
-
-    fn choice(self, owned: bool) -> Result<LogChoice, PlanError> {
-        let read = |path: PathBuf| {
-            let name = path.display().to_string();
-            std::fs::read_to_string(path).map_err(|error| PlanError::PublicKey(name, error))
-        };
-        let public_key = self.public_key.map(read).transpose()?;
-        let read = self.read_url.map(|url| parse_base(&url, owned)).transpose()?;
-        Ok(LogChoice { name: self.log, public_key, read })
-    }
-}
-
-impl Common {
-    fn into_plan(
-        self,
-        base: Base,
-        mode: Mode,
-        (streams, window): (usize, usize),
-    ) -> Result<Plan, PlanError> {
-        Ok(Plan {
-            base,
-            mode,
-            loads: loads(&self.connections, &self.rate, (streams, window))?,
-            streams,
-            window,
-            bounds: bounds(self.duration, self.count)?,
-            warm_up: self.warm_up.min(self.count),
-            timeout: self.timeout,
-            sampling: self.check.unwrap_or(self.check_every),
-            server_pids: self.server_pid,
-        })
-    }
+    Ok(good)
 }

@@ -1,9 +1,14 @@
 //! One run with its clock: links are opened, warmed up, measured; what came of it is put together
 //! for the report.
 
+use std::cell::RefCell;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::task::{JoinHandle, spawn_local};
+use tokio::time::sleep;
 
 use crate::client::Connection;
 use crate::drive::{Driven, Link, Target, drive};
@@ -23,8 +28,20 @@ pub struct Measured {
     load: Load,
     dials: u64,
     generator: Duration,
-    server: Vec<(u32, io::Result<Usage>, Usage)>,
+    server: Vec<Process>,
 }
+
+/// A process of the server.
+struct Process {
+    pid: u32,
+    before: Usage,
+    /// The most memory that was seen meanwhile.
+    rss_max_bytes: u64,
+    after: io::Result<Usage>,
+}
+
+/// How often the server's memory is looked at while the clock runs.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A connection of its own for each request in flight.
 ///
@@ -76,6 +93,8 @@ pub async fn measure<T: Target>(
 struct Clock {
     own: Usage,
     server: Vec<(u32, Usage)>,
+    rss_max: Rc<RefCell<Vec<u64>>>,
+    looking: JoinHandle<()>,
 }
 
 impl Clock {
@@ -84,15 +103,32 @@ impl Clock {
             usage(pid).map(|usage| (pid, usage)).map_err(|error| RunError::Process(pid, error))
         };
         let server = pids.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { own: own()?, server })
+        let rss_max = Rc::new(RefCell::new(vec![0; pids.len()]));
+        let looking = spawn_local(look(pids.to_vec(), Rc::clone(&rss_max)));
+        Ok(Self { own: own()?, server, rss_max, looking })
     }
 
     /// The generator's CPU time, and the server's usage now and then, by process.
-    #[expect(clippy::type_complexity, reason = "as it stands in `Measured`")]
-    fn stop(self) -> Result<(Duration, Vec<(u32, io::Result<Usage>, Usage)>), RunError> {
+    fn stop(self) -> Result<(Duration, Vec<Process>), RunError> {
+        self.looking.abort();
         let generator = own()?.cpu.saturating_sub(self.own.cpu);
-        let server = self.server.into_iter().map(|(pid, before)| (pid, usage(pid), before));
+        let rss_max = self.rss_max.take();
+        let server = self.server.into_iter().zip(rss_max).map(|((pid, before), seen)| {
+            let after = usage(pid);
+            let ends = [before.rss_bytes, after.as_ref().map_or(0, |after| after.rss_bytes)];
+            let rss_max_bytes = ends.into_iter().fold(seen, u64::max);
+            Process { pid, before, rss_max_bytes, after }
+        });
         Ok((generator, server.collect()))
+    }
+}
+
+async fn look(pids: Vec<u32>, rss_max: Rc<RefCell<Vec<u64>>>) {
+    while !pids.is_empty() {
+        sleep(LOOK_EVERY).await;
+        for (pid, max) in pids.iter().zip(rss_max.borrow_mut().iter_mut()) {
+            *max = usage(*pid).map_or(*max, |usage| usage.rss_bytes.max(*max));
+        }
     }
 }
 
@@ -127,11 +163,12 @@ impl Measured {
 
     /// The report of the run.
     pub fn report(self, plan: &Plan, mut checks: Checks) -> RunReport {
-        let Driven { tally, elapsed, unsent } = self.driven;
+        let Driven { tally, elapsed, sent, unsent } = self.driven;
         let entries = tally.indices.len() as u64;
+        let seconds = elapsed.as_secs_f64();
         let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
         let mut server_processes = Vec::new();
-        for (pid, after, before) in self.server {
+        for Process { pid, before, rss_max_bytes, after } in self.server {
             let Ok(after) = after else {
                 checks.failures.add(format!("process {pid}"), "it ended during the run");
                 continue;
@@ -141,6 +178,8 @@ impl Measured {
                 pid,
                 cpu_ms: ms(cpu),
                 cpu_ms_per_entry: per_entry(cpu, entries).map(ms),
+                rss_start_bytes: before.rss_bytes,
+                rss_max_bytes,
                 rss_bytes: after.rss_bytes,
                 rss_peak_bytes: after.rss_peak_bytes,
             });
@@ -155,13 +194,16 @@ impl Measured {
             streams: plan.streams,
             window: plan.window,
             rate,
-            seconds: elapsed.as_secs_f64(),
+            seconds,
             unit: "entry",
             entries,
-            entries_per_second: entries as f64 / elapsed.as_secs_f64().max(1e-9),
+            entries_per_second: entries as f64 / seconds.max(1e-9),
+            sent_per_second: sent as f64 / seconds.max(1e-9),
             unsent,
             dials: self.dials,
             latency: Latency::of(&tally.latencies),
+            service: Latency::of(&tally.service),
+            refused: tally.refused.iter().map(|(status, told)| (*status, told.into())).collect(),
             errors: tally.errors,
             server_cpu_ms_per_entry: named.then(|| sum / entries as f64),
             server_processes,

@@ -58,6 +58,11 @@ impl Pace {
         self.start
     }
 
+    /// Tickets that were given out.
+    pub fn sent(&self) -> u64 {
+        self.next.get()
+    }
+
     /// Requests that were due and never got a ticket, because the server was too slow.
     pub fn unsent(&self) -> u64 {
         self.due.as_ref().map_or(0, |_| self.bounds.count.saturating_sub(self.next.get()))
@@ -170,7 +175,7 @@ mod tests {
             assert!(pace.next().await.is_some());
             thread::sleep(Duration::from_millis(20) + GRACE);
             assert_eq!(pace.next().await, None);
-            assert_eq!(pace.unsent(), 19);
+            assert_eq!((pace.sent(), pace.unsent()), (1, 19));
         });
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hdrhistogram::Histogram;
+use hyper::header::RETRY_AFTER;
 use serde::Serialize;
 
 use crate::client::{Answer, CallError};
@@ -75,10 +76,45 @@ pub struct Sample {
     pub text: Bytes,
 }
 
+/// Requests that were told to come back later.
+#[derive(Debug)]
+pub struct Refused {
+    /// So many of them were told when.
+    pub with_retry_after: u64,
+    /// Their latencies from the instants when they were sent, in microseconds.
+    pub latencies: Histogram<u64>,
+}
+
+impl Refused {
+    /// None yet.
+    pub fn new() -> Self {
+        Self { with_retry_after: 0, latencies: latencies() }
+    }
+}
+
+impl Default for Refused {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// When a request was due, and when it was sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// From this on the client waits.
+    pub due: Instant,
+    /// From this on the server can know.
+    pub sent: Instant,
+}
+
 /// The notes of one run.
 pub struct Tally {
-    /// Latencies of good answers, in microseconds.
+    /// Latencies of good answers, in microseconds from when they were due.
     pub latencies: Histogram<u64>,
+    /// The same from when they were sent.
+    pub service: Histogram<u64>,
+    /// Answers 429 and 503; they are among the errors, too.
+    pub refused: BTreeMap<u16, Refused>,
     /// Index and request number of each good answer.
     pub indices: Vec<(u64, u64)>,
     /// Everything else, by class.
@@ -98,15 +134,11 @@ const LATENCY_MICROS_MAX: u64 = 600_000_000;
 
 impl Tally {
     /// Starts empty.
-    ///
-    /// # Panics
-    /// Never: the histogram's precision is within its range.
     pub fn new(sampling: Sampling) -> Self {
-        #[expect(clippy::expect_used, reason = "1 < LATENCY_MICROS_MAX, and 3 digits are allowed")]
-        let latencies = Histogram::new_with_bounds(1, LATENCY_MICROS_MAX, 3)
-            .expect("the bounds and the precision of the histogram are valid");
         Self {
-            latencies,
+            latencies: latencies(),
+            service: latencies(),
+            refused: BTreeMap::new(),
             indices: Vec::new(),
             errors: BTreeMap::new(),
             failures: Failures::default(),
@@ -118,10 +150,10 @@ impl Tally {
     }
 
     /// Notes an answer whose framing is good.
-    pub fn good(&mut self, number: u64, due: Instant, index: u64, text: &Bytes) {
+    pub fn good(&mut self, number: u64, times: Times, index: u64, text: &Bytes) {
         self.finished = Instant::now();
-        let micros = micros(self.finished - due);
-        self.latencies.saturating_record(micros);
+        self.latencies.saturating_record(micros(self.finished - times.due));
+        self.service.saturating_record(micros(self.finished - times.sent));
         let before = self.indices.len() as u64;
         self.indices.push((index, number));
         if self.sampling.takes(before) {
@@ -136,9 +168,14 @@ impl Tally {
 
     /// Notes an answer that is not good. A refusal is an error; a false or malformed answer also a
     /// failure.
-    pub fn fault(&mut self, subject: &str, answer: &Answer, fault: &Fault) {
+    pub fn fault(&mut self, subject: &str, times: Times, answer: &Answer, fault: &Fault) {
         self.finished = Instant::now();
         if let Fault::Status(status) = fault {
+            if matches!(status, 429 | 503) {
+                let refused = self.refused.entry(*status).or_default();
+                refused.latencies.saturating_record(micros(self.finished - times.sent));
+                refused.with_retry_after += u64::from(answer.headers.contains_key(RETRY_AFTER));
+            }
             let text = String::from_utf8_lossy(&answer.body);
             return self.error(&format!("status {status}"), &text);
         }
@@ -181,6 +218,14 @@ impl Tally {
     }
 }
 
+/// # Panics
+/// Never: the histogram's precision is within its range.
+fn latencies() -> Histogram<u64> {
+    #[expect(clippy::expect_used, reason = "1 < LATENCY_MICROS_MAX, and 3 digits are allowed")]
+    Histogram::new_with_bounds(1, LATENCY_MICROS_MAX, 3)
+        .expect("the bounds and the precision of the histogram are valid")
+}
+
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
@@ -192,6 +237,12 @@ mod tests {
 
     use super::*;
 
+    /// Due so many seconds ago, sent now.
+    fn since(seconds: u64) -> Times {
+        let sent = Instant::now();
+        Times { due: sent.checked_sub(Duration::from_secs(seconds)).unwrap(), sent }
+    }
+
     fn numbers(mut tally: Tally) -> Vec<u64> {
         tally.take_samples().iter().map(|sample| sample.number).collect()
     }
@@ -201,7 +252,7 @@ mod tests {
         let filled = |sampling, count| {
             let mut tally = Tally::new(sampling);
             for number in 0..count {
-                tally.good(number, Instant::now(), number, &Bytes::from_static(b"x"));
+                tally.good(number, since(0), number, &Bytes::from_static(b"x"));
             }
             tally
         };
@@ -216,13 +267,34 @@ mod tests {
     fn latencies_from_microseconds_to_minutes_are_told_apart() {
         let mut tally = Tally::new(Sampling::All);
         for seconds in [1, 20, 300] {
-            let due = Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
-            tally.good(seconds, due, seconds, &Bytes::from_static(b"x"));
+            tally.good(seconds, since(seconds), seconds, &Bytes::from_static(b"x"));
         }
         let near = |micros: u64, seconds: u64| micros.abs_diff(seconds * 1_000_000) < 300_000;
         assert!(near(tally.latencies.min(), 1), "{}", tally.latencies.min());
         assert!(near(tally.latencies.value_at_percentile(50.0), 20));
         assert!(near(tally.latencies.max(), 300), "{}", tally.latencies.max());
+        assert!(tally.service.max() < 300_000, "the server had nothing to do with it");
+    }
+
+    #[test]
+    fn who_is_to_come_back_and_knows_when_is_counted_apart() {
+        let mut tally = Tally::new(Sampling::All);
+        for (status, header) in [(503, Some("1")), (503, None), (429, Some("7")), (500, None)] {
+            let mut headers = hyper::HeaderMap::new();
+            header.map(|seconds| headers.insert(RETRY_AFTER, seconds.parse().unwrap()));
+            let answer = Answer {
+                status: hyper::StatusCode::from_u16(status).unwrap(),
+                headers,
+                body: Bytes::new(),
+            };
+            tally.fault("x", since(300), &answer, &Fault::Status(status));
+        }
+        let refused = tally.refused.iter();
+        let counts: Vec<_> =
+            refused.map(|(s, r)| (*s, r.latencies.len(), r.with_retry_after)).collect();
+        assert_eq!(counts, [(429, 1, 1), (503, 2, 1)]);
+        assert!(tally.refused[&503].latencies.max() < 300_000, "from when it was sent");
+        assert_eq!(tally.errors.len(), 3, "and all are errors");
     }
 
     #[test]

@@ -235,6 +235,7 @@ fn rules(settings: &Settings, config: &LogConfig) -> Result<Rules, Failure> {
             burst: set.quota_burst,
             entries_max: set.quota_entries_max,
         }),
+        in_flight_max: settings.max_entries_in_flight,
         frozen: set.read_only.unwrap_or(false),
     })
 }

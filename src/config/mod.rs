@@ -103,6 +103,10 @@ pub struct Settings {
     #[arg(long, env = "CAIRN_MAX_REQUEST_BODY_BYTES", value_name = "BYTES")]
     pub max_request_body_bytes: Option<usize>,
 
+    /// Entries of one log that may be on their way at once [default: 512 for each core]
+    #[arg(long, env = "CAIRN_MAX_ENTRIES_IN_FLIGHT", value_name = "N")]
+    pub max_entries_in_flight: Option<usize>,
+
     /// Keep the attestations of intoto entries and give them back with the entries [default: true]
     #[arg(long, env = "CAIRN_ATTESTATION_STORAGE", value_name = "BOOL")]
     pub attestation_storage: Option<bool>,
@@ -292,6 +296,7 @@ impl Settings {
                 storage,
                 head_guard,
                 max_request_body_bytes,
+                max_entries_in_flight,
                 attestation_storage,
                 max_attestation_bytes,
                 max_jar_metadata_bytes,

@@ -115,12 +115,17 @@ impl Body {
     /// list of many small ones needs far more memory than its text.
     pub(crate) async fn read_json(&mut self) -> Result<Bytes, Problem> {
         let text = self.read().await?;
-        let bytes = parsed_bytes(&text);
+        self.weigh_json(&text)?;
+        Ok(text)
+    }
+
+    /// The second half of [`read_json`](Self::read_json): makes room for what its values will take.
+    pub(crate) fn weigh_json(&mut self, text: &[u8]) -> Result<(), Problem> {
+        let bytes = parsed_bytes(text);
         if bytes > self.budget.bytes_max {
             return Err(Problem::Malformed("the JSON has too many values".into()));
         }
-        self.hold(bytes / UNIT_BYTES)?;
-        Ok(text)
+        self.hold(bytes / UNIT_BYTES)
     }
 
     /// The next bytes; `None` at the end.

@@ -7,7 +7,8 @@ use crate::limits::{PUBLISH_WAIT_MAX, REQUEST_BODY_BYTES_DEFAULT};
 /// Caps that an operator may want to move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections that are open at a time; more are told to come back.
+    /// Connections that are open at a time. When there are so many, idle ones are closed for new
+    /// ones; when none is idle, new ones are told to come back.
     pub connections_max: usize,
     /// Time for a header to arrive, and for an idle connection to send its next one.
     pub header_read_max: Duration,
@@ -22,7 +23,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections_max: 4096,
+            connections_max: 16_384,
             header_read_max: Duration::from_secs(30),
             body_read_max: Duration::from_secs(30),
             bodies_bytes_max: BODIES_BYTES_DEFAULT,
@@ -36,6 +37,12 @@ const SHUTDOWN_DEFAULT: Duration = Duration::from_secs(30);
 
 /// Connections to the metrics.
 pub(super) const METRICS_CONNECTIONS_MAX: usize = 64;
+
+/// How long a connection may be idle before it is closed for a new one.
+pub(super) const IDLE_SPARED: Duration = Duration::from_secs(1);
+
+/// The part of all connections that is closed at once when there is no room for a new one.
+pub(super) const LEAVING_PART: usize = 64;
 
 /// Connections that are being told to come back, no more than there may be others; the rest is
 /// dropped.

@@ -11,6 +11,7 @@ mod rekor_v1;
 mod rekor_v2;
 mod reply;
 mod reply_body;
+mod seats;
 mod server;
 mod settings;
 mod sites;

@@ -1,5 +1,5 @@
-//! The listener's loop: accepts connections up to a cap, serves HTTP/1.1 or HTTP/2 on each, stops
-//! gracefully.
+//! The listener's loop: accepts connections as long as there are seats, serves HTTP/1.1 or HTTP/2
+//! on each, stops gracefully.
 //!
 //! Which of the two a client speaks, its first bytes tell (RFC 9113 §3.3: HTTP/2 with prior
 //! knowledge, which is what gRPC clients speak). What is served is the handler's business. TLS ends
@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -27,6 +27,7 @@ use super::limits::{
     REFUSALS_MAX, WRITE_STALL_MAX,
 };
 use super::reply_body::ReplyBody;
+use super::seats::{Seat, Seats};
 use super::stream::StallLimited;
 
 /// What goes back over the wire.
@@ -40,9 +41,6 @@ const REFUSAL_LINGER: Duration = Duration::from_secs(1);
 
 /// How long a client that sends its first bytes one by one is left alone between two looks.
 const PEEK_PAUSE: Duration = Duration::from_millis(5);
-
-/// So often an HTTP/2 connection is seen at rest, in a row, before it counts as idle.
-const IDLE_RESTS: u32 = 10;
 
 const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n\
     Retry-After: 1\r\nConnection: close\r\nContent-Length: 59\r\n\r\n\
@@ -59,7 +57,7 @@ pub(super) async fn run<H, F>(
     H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
-    let room = Arc::new(Semaphore::new(limits.connections_max));
+    let seats = Seats::new(limits.connections_max);
     let refusals = Arc::new(Semaphore::new(REFUSALS_MAX.min(limits.connections_max)));
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -77,11 +75,13 @@ pub(super) async fn run<H, F>(
                 }
             },
         };
-        if let Ok(place) = room.clone().try_acquire_owned() {
+        if let Some(seat) = seats.take(Instant::now()) {
             let (handler, stopping) = (handler.clone(), stopping.clone());
             connections.spawn(async move {
-                connection(stream, peer, limits.header_read_max, handler, stopping).await;
-                drop(place);
+                tokio::select! {
+                    () = connection(stream, peer, &seat, limits, handler, stopping) => {}
+                    () = seat.given_away() => {}
+                }
             });
         } else if let Ok(place) = refusals.clone().try_acquire_owned() {
             connections.spawn(async move {
@@ -102,7 +102,8 @@ pub(super) async fn run<H, F>(
 async fn connection<H, F>(
     stream: TcpStream,
     peer: SocketAddr,
-    header_read_max: Duration,
+    seat: &Seat,
+    Limits { header_read_max, .. }: Limits,
     handler: H,
     stopping: watch::Receiver<bool>,
 ) where
@@ -114,9 +115,8 @@ async fn connection<H, F>(
         return; // it has said nothing, or has gone
     };
     let io = TokioIo::new(StallLimited::new(stream, WRITE_STALL_MAX));
-    let busy = Arc::new(());
     let service = service_fn(|request| {
-        let (reply, busy) = (handler(request, peer), busy.clone());
+        let (busy, reply) = (seat.busy(), handler(request, peer));
         async move { Ok::<_, Infallible>(reply.await.map(|body| body.holding(busy))) }
     });
     let ended = match version {
@@ -147,7 +147,7 @@ async fn connection<H, F>(
             let mut connection = pin!(connection);
             tokio::select! {
                 ended = connection.as_mut() => ended,
-                () = either(stopped(stopping), idle(&busy, header_read_max)) => {
+                () = either(stopped(stopping), idle(seat, header_read_max)) => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
                 }
@@ -180,12 +180,9 @@ async fn version_of(stream: &TcpStream) -> Option<Version> {
 }
 
 /// Waits until nothing has been asked for a while.
-async fn idle(busy: &Arc<()>, idle_max: Duration) {
-    let mut rests = 0;
-    while rests < IDLE_RESTS {
-        sleep(idle_max / IDLE_RESTS).await;
-        // Ours alone: no request holds it.
-        rests = if Arc::strong_count(busy) > 1 { 0 } else { rests + 1 };
+async fn idle(seat: &Seat, idle_max: Duration) {
+    while seat.idle_for() < idle_max {
+        sleep(idle_max.saturating_sub(seat.idle_for())).await;
     }
 }
 

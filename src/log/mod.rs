@@ -3,6 +3,7 @@
 //! Only the hall calls the rooms; the rooms do not know each other.
 
 mod reads;
+mod room;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,7 +13,7 @@ use tlog::{LeafHash, LogIndex, TreeSize};
 use tokio::time::timeout;
 
 use crate::admission::{self, AdmittedEntry, Policy, Proposed, Rejection};
-use crate::heavy::heavy;
+use crate::heavy::{heavy, turn};
 use crate::limits::{ADMIT_INLINE_BYTES_MAX, PUBLISH_WAIT_MAX, WITNESS_PATIENCE};
 use crate::publisher::Published;
 use crate::publisher::signer::SignError;
@@ -25,6 +26,8 @@ pub use crate::answers::{
     Api, Appended, CreateEntryError, Duplicates, Health, LogInfo, LoggedEntry, PromisedEntry,
     ProofRequestError, Rules, ShardInfo,
 };
+use room::Room;
+pub use room::Ticket;
 
 /// A log: its shards, and the rooms that write to the active one.
 pub struct Log {
@@ -33,6 +36,7 @@ pub struct Log {
     policy: Arc<Policy>,
     duplicates: Duplicates,
     quota: Quota,
+    room: Room,
     frozen: bool,
     sequencer: Sequencer,
     shards: Vec<Shard>, // frozen ones first; the last one is active
@@ -59,9 +63,9 @@ impl Log {
         let map = ShardMap::new(frozen.iter().map(|shard| shard.head().size).collect());
         let mut shards = frozen;
         shards.push(active);
-        let Rules { name, api, policy, duplicates, quota, frozen } = rules;
-        let policy = Arc::new(policy);
-        Self { name, api, policy, duplicates, quota, frozen, sequencer, shards, map }
+        let Rules { name, api, policy, duplicates, quota, in_flight_max, frozen } = rules;
+        let (policy, room) = (Arc::new(policy), Room::new(in_flight_max));
+        Self { name, api, policy, duplicates, quota, room, frozen, sequencer, shards, map }
     }
 
     /// Its name in the configuration.
@@ -94,12 +98,35 @@ impl Log {
         &self,
         proposed: impl Into<Proposed>,
     ) -> Result<LoggedEntry, CreateEntryError> {
+        self.create_with(self.ticket().await?, proposed).await
+    }
+
+    /// Leave to have one entry judged, for callers that have work of their own to do first.
+    ///
+    /// # Errors
+    /// [`CreateEntryError::Frozen`], [`CreateEntryError::Pushback`].
+    pub async fn ticket(&self) -> Result<Ticket, CreateEntryError> {
+        if self.frozen {
+            return Err(CreateEntryError::Frozen);
+        }
+        self.room.ticket().await.ok_or(CreateEntryError::Pushback)
+    }
+
+    /// [`create_entry`](Self::create_entry) with such a leave.
+    ///
+    /// # Errors
+    /// As [`CreateEntryError`] says.
+    pub async fn create_with(
+        &self,
+        ticket: Ticket,
+        proposed: impl Into<Proposed>,
+    ) -> Result<LoggedEntry, CreateEntryError> {
         let shard = self.active();
         let entry = self.admit(proposed.into()).await?;
         let (leaf_hash, body) = (entry.leaf_hash(), entry.body().to_vec());
         let id = EntryId { tree_id: shard.tree_id(), leaf_hash };
 
-        let (placement, checkpoint) = self.place(entry).await?;
+        let (placement, checkpoint) = self.place(entry, ticket).await?;
         let placed = match placement {
             Placement::Integrated(placed) => placed,
             Placement::Duplicate(index) => return self.known_entry(id, index).await,
@@ -142,7 +169,7 @@ impl Log {
     /// As [`CreateEntryError`] says.
     pub async fn settle(&self, pending: Pending) -> Result<Appended, CreateEntryError> {
         let Pending { leaf_hash, on_its_way } = pending;
-        let (placement, checkpoint) = self.published(on_its_way).await?;
+        let (placement, checkpoint) = self.published(on_its_way, None).await?;
         let (index, integrated_time, duplicate) = match placement {
             Placement::Integrated(placed) => (placed.index, placed.integrated_time, false),
             Placement::Duplicate(index) => {
@@ -157,9 +184,10 @@ impl Log {
     async fn place(
         &self,
         entry: AdmittedEntry,
+        ticket: Ticket,
     ) -> Result<(Placement, Arc<Published>), CreateEntryError> {
         let on_its_way = self.enter(entry, WhenFull::Refuse).await?;
-        self.published(on_its_way).await
+        self.published(on_its_way, Some(ticket)).await
     }
 
     /// Into the queue, if one more entry may come now.
@@ -191,6 +219,7 @@ impl Log {
     async fn published(
         &self,
         on_its_way: OnItsWay,
+        ticket: Option<Ticket>,
     ) -> Result<(Placement, Arc<Published>), CreateEntryError> {
         let published = async {
             // The quota counts the entry until the log's size does.
@@ -200,6 +229,7 @@ impl Log {
                 }
                 OnItsWay::Known(index) => (Placement::Duplicate(index), None),
             };
+            drop(ticket); // it is on the disk: others may come
             let size = match &placement {
                 Placement::Integrated(placed) => placed.head().size,
                 // Answered only when the first copy can be read.
@@ -249,6 +279,8 @@ impl Log {
             return Err(CreateEntryError::Frozen);
         }
         if proposed.bytes() <= ADMIT_INLINE_BYTES_MAX {
+            // Raw entries are not judged.
+            let _turn = if self.api == Api::Raw { None } else { turn().await };
             return Ok(admission::admit(&proposed, &self.policy)?);
         }
         let policy = self.policy.clone();

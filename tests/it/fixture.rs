@@ -78,7 +78,7 @@ impl TestLog {
         let mut shards = Vec::new();
         let mut frozen_shards = Vec::new();
         for (tree, proposals) in TREES.into_iter().zip(frozen) {
-            let (log, signer) = open(&store, tree, Vec::new(), metrics.clone()).await;
+            let (log, signer) = open(&store, tree, Vec::new(), metrics.clone(), None).await;
             for proposal in proposals {
                 let proposal = cairn::admission::Proposal::from_json(proposal.as_bytes()).unwrap();
                 log.create_entry(proposal).await.unwrap();
@@ -88,11 +88,20 @@ impl TestLog {
             shards.push(ShardKey { tree_id: tree, spki: signer.public_key().to_vec() });
         }
         let tree = TREES[frozen.len()];
-        let (log, signer) = open(&store, tree, frozen_shards, metrics.clone()).await;
+        let (log, signer) = open(&store, tree, frozen_shards, metrics.clone(), None).await;
         shards.push(ShardKey { tree_id: tree, spki: signer.public_key().to_vec() });
 
         let sites = Sites::single(Arc::new(log));
         Self::behind(sites, store, metrics, shards, change).await
+    }
+
+    /// An empty log with room for so many entries on their way.
+    pub(crate) async fn with_room(entries: usize) -> Self {
+        let (store, metrics) = (MemoryStore::new(), Metrics::new());
+        let (tree, room) = (TREES[0], Some(entries));
+        let (log, signer) = open(&store, tree, Vec::new(), metrics.clone(), room).await;
+        let shards = vec![ShardKey { tree_id: tree, spki: signer.public_key().to_vec() }];
+        Self::behind(Sites::single(Arc::new(log)), store, metrics, shards, |_| {}).await
     }
 
     /// A server for these logs.
@@ -245,6 +254,7 @@ async fn open(
     tree: i64,
     frozen: Vec<Shard>,
     metrics: Arc<Metrics>,
+    in_flight_max: Option<usize>,
 ) -> (Log, Arc<dyn Signer>) {
     let signer: Arc<dyn Signer> = Arc::new(FileSigner::generate(KeyKind::EcdsaP256).unwrap().0);
     let tree_id = TreeId::new(tree).unwrap();
@@ -258,7 +268,7 @@ async fn open(
         created: 0,
     };
     let policy = Policy { attestation_bytes_max: Some(1024), ..Policy::default() };
-    let rules = Rules::new("v1", Api::V1, policy);
+    let rules = Rules { in_flight_max, ..Rules::new("v1", Api::V1, policy) };
     (open_as(store, core, record, rules, frozen, metrics).await, signer)
 }
 

@@ -1,5 +1,6 @@
 //! §1.1, invariant 7: slow, large and many clients; stopping.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,6 +9,7 @@ use tokio::time::sleep;
 use crate::fixture::{Answer, ENTRIES, TestLog, read_answer};
 use crate::support::Proposals;
 
+const PING: &[u8] = b"GET /ping HTTP/1.1\r\nHost: log\r\n\r\n";
 const SOON: Duration = Duration::from_millis(300);
 const CHUNKED: &str = "POST /api/v1/log/entries HTTP/1.1\r\nHost: log\r\n\
                        Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -148,15 +150,15 @@ async fn headers_that_are_too_large_or_wrong() {
 #[tokio::test]
 async fn too_many_connections() {
     let log = TestLog::with(|settings| settings.limits.connections_max = 2).await;
-    let ping = b"GET /ping HTTP/1.1\r\nHost: log\r\n\r\n";
     let mut open = Vec::new();
+    let head = CHUNKED.replace("Transfer", "Expect: 100-continue\r\nTransfer");
     for _ in 0..2 {
         let mut stream = log.connect().await;
-        stream.write_all(ping).await.unwrap();
-        assert_eq!(read_first(&mut stream).await.status, 200);
+        stream.write_all(head.as_bytes()).await.unwrap();
+        assert_eq!(read_first(&mut stream).await.status, 100, "it is being served");
         open.push(stream);
     }
-    let refused = log.raw(ping).await;
+    let refused = log.raw(PING).await;
     refused.is_error(503, "too many connections; retry later");
     assert_eq!(refused.header("Retry-After"), Some("1"));
     open.pop();
@@ -164,6 +166,56 @@ async fn too_many_connections() {
     while log.get("/ping").await.status == 503 {
         assert!(started.elapsed() < Duration::from_secs(5));
     }
+}
+
+#[tokio::test]
+async fn idle_connections_make_room() {
+    let log = TestLog::with(|settings| settings.limits.connections_max = 2).await;
+    let mut silent = log.connect().await;
+    let mut asked = log.connect().await;
+    sleep(Duration::from_millis(1100)).await;
+    asked.write_all(PING).await.unwrap();
+    assert_eq!(read_first(&mut asked).await.status, 200);
+    let mut new = log.connect().await;
+    new.write_all(PING).await.unwrap();
+    assert_eq!(read_first(&mut new).await.status, 200);
+    assert_eq!(silent.read(&mut [0; 1]).await.unwrap(), 0, "it has been idle longest");
+    for stream in [&mut asked, &mut new] {
+        stream.write_all(PING).await.unwrap();
+        assert_eq!(read_first(stream).await.status, 200);
+    }
+}
+
+/// Writers beyond the room are turned away before their entry is looked at, and reads go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_entries_than_there_is_room_for() {
+    let log = Arc::new(TestLog::with_room(2).await);
+    let mut proposals = Proposals::new();
+    let held = log.store.hold_commits().await;
+    let post = |json: String| {
+        let log = log.clone();
+        tokio::spawn(async move { log.post(ENTRIES, &json).await })
+    };
+    let waiting = [post(proposals.next_json()), post(proposals.next_json())];
+    let started = Instant::now();
+    let refused = loop {
+        let asked = Instant::now();
+        let answer = log.post(ENTRIES, "no entry").await;
+        assert!(asked.elapsed() < Duration::from_secs(2), "it does not wait for the commit");
+        if answer.status != 400 {
+            break answer;
+        }
+        assert!(started.elapsed() < Duration::from_secs(5), "there is always room");
+    };
+    refused.is_error(503, "too many entries are waiting to be logged; retry later");
+    assert_eq!(refused.header("Retry-After"), Some("1"));
+    assert_eq!(log.get("/api/v1/log").await.status, 200);
+    drop(held);
+    for writer in waiting {
+        assert_eq!(writer.await.unwrap().status, 201);
+    }
+    assert_eq!(log.post(ENTRIES, "no entry").await.status, 400);
+    assert_eq!(log.post(ENTRIES, &proposals.next_json()).await.status, 201);
 }
 
 #[tokio::test]

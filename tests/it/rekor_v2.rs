@@ -323,6 +323,27 @@ async fn a_full_queue_pushes_back() {
     assert_eq!(log.post(proposals.next_v2_json()).await.status, 201);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn more_entries_than_there_is_room_for() {
+    let log = Arc::new(V2::with(|rules| rules.in_flight_max = Some(1), |_| {}).await);
+    let mut proposals = Proposals::new();
+    let held = log.server.store.hold_commits().await;
+    let (writer, only) = (log.clone(), proposals.next_v2_json());
+    let waiting = tokio::spawn(async move { writer.post(only).await });
+    let mut refused = log.post("no request").await;
+    for _ in 0..500 {
+        if refused.status != 400 {
+            break;
+        }
+        refused = log.post("no request").await;
+    }
+    is_error(&refused, 503, 14, "reached max pushback; retry");
+    assert_eq!(refused.header("Retry-After"), Some("1"));
+    drop(held);
+    assert_eq!(waiting.await.unwrap().status, 201);
+    assert_eq!(log.post("no request").await.status, 400);
+}
+
 #[tokio::test]
 async fn a_store_that_fails() {
     let log = V2::start().await;

@@ -108,7 +108,7 @@ const DOORS: &[(&str, &[&str])] = &[
     // small things that everybody may hold
     ("shards", &[]),
     ("quota", &[]),
-    ("heavy", &[]),
+    ("heavy", &["limits"]),
     ("config", &["limits"]),
     ("clock", &[]),
     ("limits", &[]),

@@ -120,6 +120,49 @@ fn refusals_are_errors_but_not_failures() {
     let refused = &run["errors"]["status 503"];
     assert_eq!(refused["count"].as_u64().unwrap() + run["entries"].as_u64().unwrap(), 60);
     assert_eq!(refused["example"], r#"{"code":503,"message":"later"}"#);
+    let apart = &run["refused"]["503"];
+    assert_eq!(apart["count"], refused["count"]);
+    let told = apart["with_retry_after"].as_u64().unwrap();
+    assert!(told > 0 && told < apart["count"].as_u64().unwrap(), "{apart}");
+    assert!(apart["latency"]["p99_ms"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn overload_is_measured_in_multiples_of_the_capacity() {
+    let pid = std::process::id().to_string();
+    let arguments = ["overload", "-d", "300ms", "--closed=4", "-c=8", "--times=0.1,0.5"];
+    let arguments = [&arguments[..], &["--server-pid", &pid]].concat();
+    let (code, report, errors) = against(Wrong::Busy, 3, &arguments);
+    assert_eq!((code, errors.as_str()), (0, ""), "{report:#}");
+    let capacity = report["capacity"].as_f64().unwrap();
+    let near = |value: &Value, to: f64| (value.as_f64().unwrap() / to - 1.0).abs() < 1e-9;
+    assert!(near(&report["runs"][0]["entries_per_second"], capacity));
+    for (row, times) in [(0, 0.1), (1, 0.5)] {
+        let (run, row) = (&report["runs"][row + 1], &report["rows"][row]);
+        assert!(near(&row["times"], times) && near(&run["rate"], times * capacity));
+        let good = run["entries_per_second"].as_f64().unwrap();
+        assert!(near(&row["goodput"], good / capacity));
+        assert!(row["refused_per_second"].as_f64().unwrap() > 0.0, "{row}");
+        assert!(row["without_retry_after"].as_u64().unwrap() > 0, "{row}");
+        assert_eq!(row["other_errors"], 0);
+        let process = &run["server_processes"][0];
+        assert!(process["rss_max_bytes"].as_u64() >= process["rss_start_bytes"].as_u64());
+    }
+}
+
+#[test]
+fn a_crowd_is_there_while_the_second_run_is() {
+    let crowd = ["--idle=7", "--slow-headers=2", "--half-open=2", "--huge-headers=0"];
+    let arguments = [&["hostile", "-d", "300ms", "-c=4", "--slow-readers=2"], &crowd[..]].concat();
+    let (code, report, errors) = against(Wrong::Nothing, 3, &arguments);
+    assert_eq!((code, errors.as_str()), (0, ""), "{report:#}");
+    assert_eq!(report["open"], serde_json::json!([13, 13]));
+    assert_eq!(report["dials"], serde_json::json!([13, 0]));
+    let p99 = |run: usize| report["runs"][run]["latency"]["p99_ms"].as_f64().unwrap();
+    let ratio = report["ratio"][1].as_f64().unwrap();
+    assert!((ratio / (p99(1) / p99(0)) - 1.0).abs() < 1e-9, "{report:#}");
+    let (code, _, errors) = against(Wrong::Nothing, 3, &["hostile", "--idle=20001"]);
+    assert_eq!(code, 2, "{errors}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -183,7 +184,11 @@ impl Server {
         let busy = self.wrong == Wrong::Busy && self.proposals.is_multiple_of(2);
         if busy || self.wrong == Wrong::Refuses {
             let body = br#"{"code":503,"message":"later"}"#;
-            return response(StatusCode::SERVICE_UNAVAILABLE, body.to_vec());
+            let mut later = response(StatusCode::SERVICE_UNAVAILABLE, body.to_vec());
+            if self.proposals.is_multiple_of(4) {
+                later.headers_mut().insert("Retry-After", HeaderValue::from_static("1"));
+            }
+            return later;
         }
         let Some(local) = self.log.add(body) else {
             return response(StatusCode::CONFLICT, b"{}".to_vec());

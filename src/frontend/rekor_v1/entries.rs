@@ -50,13 +50,16 @@ impl Name {
 
 /// `POST /api/v1/log/entries`
 pub(super) async fn create(call: &Call<'_>, body: &mut Body) -> Result<Reply, Problem> {
-    let proposal = read_proposal(body.read_json().await?).await?;
+    let text = body.read().await?;
     let location = |id: &str| {
         let query = Query::parse(call.parts.uri.query());
         format!("{}/{id}{}", clean(call.parts.uri.path()), query.for_location())
     };
-    let created = call.log.create_entry(proposal).await;
-    let entry = created.map_err(|error| Problem::of_creation(error, location))?;
+    let refused = |error| Problem::of_creation(error, location);
+    let ticket = call.log.ticket().await.map_err(refused)?;
+    body.weigh_json(&text)?;
+    let proposal = read_proposal(text).await?;
+    let entry = call.log.create_with(ticket, proposal).await.map_err(refused)?;
     call.app.metrics.new_entries.inc();
 
     let id = entry.id.to_string();

@@ -74,9 +74,11 @@ pub(crate) async fn answer(
 /// `POST /api/v2/log/entries`, whatever types the client says it sends and takes.
 async fn create(app: &App, log: &Log, body: &mut Body) -> Result<Reply, Refusal> {
     body.limit(app.settings.max_request_body_bytes_v2);
-    let request = read(body.read().await?).await?;
+    let text = body.read().await?;
+    let ticket = log.ticket().await?;
+    let request = read(text).await?;
     let kind = request.kind();
-    let entry = log.create_entry(request).await?;
+    let entry = log.create_with(ticket, request).await?;
     app.metrics.new_entry_v2(kind);
     Ok(json(StatusCode::CREATED, entry_json::entry(kind, &entry)))
 }

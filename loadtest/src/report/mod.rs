@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::plan::{Load, Plan};
-use crate::tally::{ErrorClass, Failures};
+use crate::tally::{ErrorClass, Failures, Refused};
 
 /// Everything that the program found out.
 #[derive(Debug, Serialize)]
@@ -50,13 +50,19 @@ pub struct RunReport {
     pub entries: u64,
     /// Good answers per second.
     pub entries_per_second: f64,
+    /// Requests that were sent, per second.
+    pub sent_per_second: f64,
     /// Requests that were due and could not be sent in time; open loop only.
     pub unsent: u64,
     /// Times that the server was dialled during the clock.
     pub dials: u64,
     /// Latency of good answers; open loop: from the instant when the request was due.
     pub latency: Latency,
-    /// All other answers, by class.
+    /// Latency of good answers from the instant when the request was sent: what the server needed.
+    pub service: Latency,
+    /// Answers 429 and 503, by status.
+    pub refused: BTreeMap<u16, Refusals>,
+    /// All other answers, these among them, by class.
     pub errors: BTreeMap<String, ErrorClass>,
     /// Sum of the server's processes, if any were named.
     pub server_cpu_ms_per_entry: Option<f64>,
@@ -66,6 +72,17 @@ pub struct RunReport {
     pub generator_cpu_us_per_entry: Option<f64>,
     /// What was checked.
     pub checks: Checks,
+}
+
+/// Requests that were told to come back later.
+#[derive(Debug, Serialize)]
+pub struct Refusals {
+    /// How many.
+    pub count: u64,
+    /// So many of them were told when, by `Retry-After`.
+    pub with_retry_after: u64,
+    /// From the instant when the request was sent.
+    pub latency: Latency,
 }
 
 /// Percentiles in milliseconds, rounded up by 0.1 % at most.
@@ -92,6 +109,10 @@ pub struct ProcessReport {
     pub cpu_ms: f64,
     /// The same, per good answer.
     pub cpu_ms_per_entry: Option<f64>,
+    /// Resident memory at the start of the clock.
+    pub rss_start_bytes: u64,
+    /// The most resident memory that was seen while it ran, ten times a second.
+    pub rss_max_bytes: u64,
     /// Resident memory at the end.
     pub rss_bytes: u64,
     /// The most resident memory that it ever had.
@@ -124,6 +145,14 @@ impl Latency {
             p999_ms: ms(99.9),
             max_ms: micros.max() as f64 / 1_000.0,
         }
+    }
+}
+
+impl From<&Refused> for Refusals {
+    fn from(refused: &Refused) -> Self {
+        let Refused { with_retry_after, latencies } = refused;
+        let (count, latency) = (latencies.len(), Latency::of(latencies));
+        Self { count, with_retry_after: *with_retry_after, latency }
     }
 }
 
@@ -193,15 +222,27 @@ impl fmt::Display for RunReport {
         if self.unsent > 0 {
             writeln!(f, "  NOT SENT    {}: the server did not keep up", self.unsent)?;
         }
-        let l = &self.latency;
-        write!(f, "  latency     p50 {}  p90 {}  ", ms(l.p50_ms), ms(l.p90_ms))?;
-        writeln!(f, "p99 {}  p99.9 {}  max {}", ms(l.p99_ms), ms(l.p999_ms), ms(l.max_ms))?;
+        writeln!(f, "  latency     {}", self.latency)?;
+        if self.rate.is_some() {
+            writeln!(f, "  from sent   {}", self.service)?;
+        }
+        for (status, Refusals { count, with_retry_after, latency }) in &self.refused {
+            writeln!(f, "  refused     {status}: {count}, {with_retry_after} with Retry-After")?;
+            writeln!(f, "              {latency}")?;
+        }
         writeln!(f, "  errors      {}", errors_text(&self.errors))?;
         self.fmt_processes(f)?;
         if let Some(micros) = self.generator_cpu_us_per_entry {
             writeln!(f, "  generator   {micros:.0} µs of CPU per {}", self.unit)?;
         }
         self.fmt_checks(f)
+    }
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "p50 {}  p90 {}  p99 {}", ms(self.p50_ms), ms(self.p90_ms), ms(self.p99_ms))?;
+        write!(f, "  p99.9 {}  max {}", ms(self.p999_ms), ms(self.max_ms))
     }
 }
 
@@ -212,8 +253,15 @@ impl RunReport {
         }
         for process in &self.server_processes {
             write!(f, "              pid {}: {:.0} ms", process.pid, process.cpu_ms)?;
-            let (now, peak) = (mebibytes(process.rss_bytes), mebibytes(process.rss_peak_bytes));
-            writeln!(f, ", memory {now:.1} MiB, peak {peak:.1} MiB")?;
+            let mebibytes = [
+                process.rss_start_bytes,
+                process.rss_bytes,
+                process.rss_max_bytes,
+                process.rss_peak_bytes,
+            ];
+            let [start, end, max, peak] = mebibytes.map(mebibytes_of);
+            write!(f, ", memory {start:.1} → {end:.1} MiB")?;
+            writeln!(f, ", at most {max:.1} MiB, peak {peak:.1} MiB")?;
         }
         Ok(())
     }
@@ -253,7 +301,8 @@ fn errors_text(errors: &BTreeMap<String, ErrorClass>) -> String {
     text
 }
 
-fn ms(milliseconds: f64) -> String {
+/// Milliseconds with three digits.
+pub fn ms(milliseconds: f64) -> String {
     let digits = match milliseconds {
         m if m < 10.0 => 2,
         m if m < 100.0 => 1,
@@ -262,123 +311,10 @@ fn ms(milliseconds: f64) -> String {
     format!("{milliseconds:.digits$} ms")
 }
 
-fn mebibytes(bytes: u64) -> f64 {
+/// Bytes in MiB.
+pub fn mebibytes_of(bytes: u64) -> f64 {
     bytes as f64 / (1 << 20) as f64
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run() -> RunReport {
-        let mut micros = Histogram::new(3).unwrap();
-        for n in 1..=1_000 {
-            micros.record(n * 10).unwrap();
-        }
-        RunReport {
-            load: "closed",
-            connections: 8,
-            streams: 1,
-            window: 1,
-            rate: None,
-            seconds: 2.0,
-            unit: "entry",
-            entries: 1_000,
-            entries_per_second: 500.0,
-            unsent: 0,
-            dials: 8,
-            latency: Latency::of(&micros),
-            errors: BTreeMap::new(),
-            server_cpu_ms_per_entry: Some(0.312),
-            server_processes: vec![ProcessReport {
-                pid: 17,
-                cpu_ms: 312.0,
-                cpu_ms_per_entry: Some(0.312),
-                rss_bytes: 45 << 20,
-                rss_peak_bytes: 60 << 20,
-            }],
-            generator_cpu_us_per_entry: Some(31.4),
-            checks: Checks {
-                framed: 1_100,
-                verified: 22,
-                read_back: 16,
-                consistent: vec![(1, 1_100)],
-                failures: Failures::default(),
-            },
-        }
-    }
-
-    fn report(run: RunReport) -> Report {
-        Report {
-            server: "127.0.0.1:3000".to_owned(),
-            origin: "log.example - 1234".to_owned(),
-            log_id: "ab".repeat(32),
-            mode: "write",
-            api: "v1",
-            good: run.good(),
-            runs: vec![run],
-        }
-    }
-
-    #[test]
-    fn a_good_run() {
-        let expected = "\
-server  http://127.0.0.1:3000, write v1
-log     log.example - 1234, log ID abababababababababababababababababababababababababababababababab
-
-closed loop, 8 connections
-  entries     1000 in 2.0 s = 500.0/s
-  latency     p50 5.00 ms  p90 9.01 ms  p99 9.90 ms  p99.9 10.0 ms  max 10.0 ms
-  errors      none
-  server CPU  0.312 ms per entry
-              pid 17: 312 ms, memory 45.0 MiB, peak 60.0 MiB
-  generator   31 µs of CPU per entry
-  checks      1100 framed, 22 verified in full, 16 read back, 1 → 1100 consistent
-";
-        assert_eq!(report(run()).to_string(), expected);
-        assert!(report(run()).good);
-    }
-
-    #[test]
-    fn a_bad_run_says_what_and_where() {
-        let mut run = run();
-        (run.load, run.connections, run.rate, run.unsent) = ("open", 1, Some(750.0), 3);
-        (run.streams, run.window, run.unit) = (4, 9, "request");
-        let refused = ErrorClass { count: 2, example: "later".to_owned() };
-        run.errors.insert("status 503".to_owned(), refused);
-        run.errors.insert("timeout".to_owned(), ErrorClass { count: 1, example: "x".to_owned() });
-        run.checks.failures.add("entry 7", "the signed entry timestamp does not verify");
-        let text = run.to_string();
-        for line in [
-            "open loop, 1 connection × 4 streams, 9 items in flight on each, 750 requests/s due\n",
-            "  requests    1000 in 2.0 s = 500.0/s\n",
-            "  server CPU  0.312 ms per request\n",
-            "  NOT SENT    3: the server did not keep up\n",
-            "  errors      status 503: 2 (later); timeout: 1 (x)\n",
-            "  FAILED      1\n",
-            "              entry 7: the signed entry timestamp does not verify\n",
-        ] {
-            assert!(text.contains(line), "{line:?} is not in {text}");
-        }
-        assert!(!report(run).good);
-    }
-
-    #[test]
-    fn a_run_without_answers_is_not_good() {
-        let mut run = run();
-        run.entries = 0;
-        assert!(run.to_string().ends_with("  FAILED      no good answer\n"));
-        assert!(!run.good());
-    }
-
-    #[test]
-    fn json_says_the_same() {
-        let json = serde_json::to_value(report(run())).unwrap();
-        assert_eq!(json["good"], true);
-        assert_eq!(json["runs"][0]["entries_per_second"], 500.0);
-        assert_eq!(json["runs"][0]["latency"]["p999_ms"], 10.007);
-        assert_eq!(json["runs"][0]["server_processes"][0]["pid"], 17);
-        assert_eq!(json["runs"][0]["checks"]["consistent"][0][1], 1_100);
-        assert_eq!(json["runs"][0]["checks"]["failures"]["count"], 0);
-    }
-}
+mod tests;
