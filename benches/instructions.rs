@@ -1,11 +1,11 @@
 //! Instructions of each stage, counted by callgrind: no noise, so that a small loss shows.
 //!
 //! `make instructions` compares with `instructions.tsv` and fails where a stage costs more than
-//! 5 % more; `make instructions UPDATE=1` writes the file anew. The counts hold for one architecture
-//! and compiler (`rust-toolchain.toml`); the processor's own kind is hidden by valgrind.
+//! 5 % more; `make instructions UPDATE=1` writes the file anew. The counts hold for one
+//! architecture and compiler (`rust-toolchain.toml`); the processor's own kind valgrind hides.
 //!
-//! gungraun (once iai-callgrind) counts in the same way. It compares with the run before on the same
-//! machine, not with figures in the repository, and wants a second program of just its version.
+//! gungraun (once iai-callgrind) counts in the same way. It compares with the run before on the
+//! same machine, not with figures in the repository, and wants a second program of its version.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench stops by panicking")]
 
 use std::collections::BTreeMap;

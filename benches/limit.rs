@@ -1,8 +1,8 @@
 //! The limit: what one entry cannot cost less than on this machine, and how long it must take.
 //!
 //! One core's time for each step that no log can leave out (one signature verified, one made, the
-//! hashes) by the same libraries and calls as Cairn's own, and the disk's sync. The shortest of many
-//! rounds counts, so that noise does not move the limit.
+//! hashes) by the same libraries and calls as Cairn's own, and the disk's sync. The shortest of
+//! many rounds counts, so that noise does not move the limit.
 //!
 //! `make limit`; `-- --json` for scripts, `-- --dir DIR` for another disk than that of the build.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench stops by panicking")]

@@ -94,7 +94,10 @@ impl Tile {
             return self.hashes.get(part.start).copied();
         }
         let (height, rows) = (part.len().checked_ilog2()?, self.hashes.len());
-        if part.end > rows || part.start % part.len() > 0 || !part.len().is_power_of_two() {
+        if part.end > rows
+            || !part.start.is_multiple_of(part.len())
+            || !part.len().is_power_of_two()
+        {
             return None;
         }
         let below: usize = (1..height).map(|lower| rows >> lower).sum();
