@@ -59,7 +59,7 @@ limit: deps ## what this machine cannot do faster: signatures, hashes, syncs
 
 instructions: ## instructions of each stage against the committed figures (UPDATE=1 writes them)
 	@./.ci/deps valgrind
-	UPDATE=$(UPDATE) $(CARGO) bench --locked --package cairn --bench instructions
+	$(CARGO) bench --locked --package cairn --bench instructions $(if $(UPDATE),-- --update)
 
 load: ## load a running server and check its answers: make load LOAD='write http://127.0.0.1:3000'
 	@$(CARGO) run --release --locked --package loadtest -- $(LOAD)

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         .iter()
         .filter(|stage| stage.name != stages::ROCKSDB)
         .map(|stage| (stage.name, count(stage.name)));
-    if std::env::var("UPDATE").is_ok_and(|update| update == "1") {
+    if arguments.iter().any(|argument| argument == "--update") {
         let mut text = String::new();
         for (name, now) in counts {
             println!("{name:45} {now:>10}");
