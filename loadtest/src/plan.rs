@@ -88,6 +88,12 @@ pub enum ReadBy {
     Uuid,
     /// Both in turn.
     Both,
+    /// `GET /api/v1/log/proof`, from sizes at random to the newest.
+    Proof,
+    /// `POST /api/v1/index/retrieve`, by hash.
+    Search,
+    /// `POST /api/v1/log/entries/retrieve`, ten indices at once.
+    Retrieve,
 }
 
 /// What is asked of the server.

@@ -46,7 +46,7 @@ pub(crate) enum Command {
     Read {
         #[command(flatten)]
         common: Common,
-        /// What entries are asked for by
+        /// What entries are asked for by, or what else is asked for
         #[arg(long, value_enum, default_value = "both")]
         by: By,
         /// The same seed asks for the same entries
@@ -181,6 +181,12 @@ pub(crate) enum By {
     Index,
     Uuid,
     Both,
+    /// No entries, but consistency proofs
+    Proof,
+    /// No entries, but who has a hash
+    Search,
+    /// Ten at once, by index
+    Retrieve,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -221,6 +227,9 @@ impl Command {
                     By::Index => ReadBy::Index,
                     By::Uuid => ReadBy::Uuid,
                     By::Both => ReadBy::Both,
+                    By::Proof => ReadBy::Proof,
+                    By::Search => ReadBy::Search,
+                    By::Retrieve => ReadBy::Retrieve,
                 };
                 let base = parse_server(&common.server, common.i_own_this_server)?;
                 (common, (1, 1), Mode::ReadV1 { by, seed }, base)

@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`writer`], [`reader`] | what is asked of the server |
+//! | [`writer`], [`reader`], [`monitor`] | what is asked of the server |
 //! | [`check`], [`wire`] | whether an answer is true |
 //! | [`audit`] | what is asked of the log after a run |
 
@@ -24,11 +24,13 @@ use crate::tally::Failures;
 use crate::verify::verify_samples;
 use audit::Asked;
 use check::{Expected, LogIdentity, Verified};
+use monitor::Questions;
 use reader::{Known, Lookups, path_by_index, spread};
 use writer::Proposals;
 
 pub mod writer;
 pub mod reader;
+pub mod monitor;
 pub mod check;
 pub mod wire;
 pub mod audit;
@@ -114,7 +116,13 @@ impl Runs<'_> {
             let why = "the log holds no entry".to_owned();
             return Err(RunError::Setup("read".to_owned(), why));
         }
-        let known = if by == ReadBy::Index { Vec::new() } else { self.learn(first, size).await? };
+        let known = match by {
+            ReadBy::Index | ReadBy::Proof | ReadBy::Retrieve => Vec::new(),
+            _ => self.learn(first, size).await?,
+        };
+        if matches!(by, ReadBy::Proof | ReadBy::Search | ReadBy::Retrieve) {
+            return self.ask(load, (by, seed), first, size, known).await;
+        }
         let target = Arc::new(Lookups::new(by, seed, first, size, known));
         let links = connections(&self.plan.base.server, self.plan.timeout, load)?;
         let mut measured = measure(self.plan, &target, load, links).await?;
@@ -130,6 +138,30 @@ impl Runs<'_> {
         }
         self.reconnect()?;
         self.link(&verified, &mut checks).await;
+        Ok(measured.report(self.plan, checks))
+    }
+
+    async fn ask(
+        &mut self,
+        load: Load,
+        (by, seed): (ReadBy, u64),
+        first: u64,
+        size: u64,
+        mut known: Vec<Known>,
+    ) -> Result<RunReport, RunError> {
+        known.retain(|known| !known.hash.is_empty());
+        if by == ReadBy::Search && known.is_empty() {
+            let why = "the log holds no hashedrekord entry".to_owned();
+            return Err(RunError::Setup("search".to_owned(), why));
+        }
+        let tree = self.log.tree_id.clone();
+        let target = Arc::new(Questions::new((by, seed), first, size, tree, known));
+        let links = connections(&self.plan.base.server, self.plan.timeout, load)?;
+        let mut measured = measure(self.plan, &target, load, links).await?;
+        let mut checks = Checks::default();
+        measured.take_framed(&mut checks);
+        self.reconnect()?;
+        self.link(&[], &mut checks).await;
         Ok(measured.report(self.plan, checks))
     }
 
@@ -151,7 +183,7 @@ impl Runs<'_> {
             let expected = Expected { index: Some(index), ..Expected::default() };
             let entry = self.asked().entry(&path, expected).await;
             let entry = entry.map_err(|why| RunError::Existing(format!("GET {path}"), why))?;
-            known.push(Known { index, id: entry.id });
+            known.push(Known { index, id: entry.id, hash: hash_of(&entry.body) });
         }
         Ok(known)
     }
@@ -178,6 +210,16 @@ impl Runs<'_> {
         let mut asked = Asked { log: &self.log, connection: &mut self.connection };
         let proven = link_heads(&mut asked, &mut self.history, &heads, &mut checks.failures).await;
         checks.consistent = proven;
+    }
+}
+
+/// What a hashedrekord is found by.
+fn hash_of(body: &[u8]) -> String {
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let hash = |name: &str| body.pointer(&format!("/spec/data/hash/{name}"))?.as_str();
+    match (hash("algorithm"), hash("value")) {
+        (Some(algorithm), Some(value)) => format!("{algorithm}:{value}"),
+        _ => String::new(),
     }
 }
 

@@ -18,6 +18,9 @@ pub struct Known {
     pub index: u64,
     /// Entry ID.
     pub id: String,
+    /// `algorithm:value` of what was signed; empty where the body does not say it as a
+    /// hashedrekord does.
+    pub hash: String,
 }
 
 /// What can be asked for.
@@ -64,7 +67,7 @@ impl Lookups {
         let by_id = match self.by {
             ReadBy::Index => false,
             ReadBy::Uuid => true,
-            ReadBy::Both => number % 2 == 1,
+            _ => number % 2 == 1,
         };
         match self.known.len() as u64 {
             0 => Wanted::Index(self.first_index + draw % self.size.max(1)),
@@ -124,7 +127,7 @@ mod tests {
 
     #[test]
     fn look_ups_stay_among_the_entries_and_repeat() {
-        let known = vec![Known { index: 107, id: "ab".to_owned() }];
+        let known = vec![Known { index: 107, id: "ab".to_owned(), hash: String::new() }];
         let lookups = Lookups::new(ReadBy::Both, 7, 100, 10, known);
         let paths: Vec<String> = (0..200).map(|n| lookups.path(n)).collect();
         assert_eq!(paths[0], lookups.path(0));
