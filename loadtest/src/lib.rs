@@ -21,6 +21,7 @@
 //! | [`report`], [`progress`], [`random`](mod@random) | what people and scripts see; choices |
 #![forbid(unsafe_code)]
 
+pub mod mode;
 pub mod plan;
 pub mod server;
 pub mod run;

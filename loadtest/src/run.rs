@@ -54,6 +54,7 @@ pub async fn run(plan: &Plan) -> Result<Report, RunError> {
             rekor_v2::write(plan, log, *transport, *read_back).await
         }
         Mode::Append { log, bytes } => append::append(plan, log, *bytes).await,
+        Mode::Prove { log, seed } => append::prove(plan, log, *seed).await,
         Mode::Tiles { log, what, order } => tiles::read(plan, log, *what, *order).await,
     }
 }

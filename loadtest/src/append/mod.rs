@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`stream`] | one stream and the places in its window |
 //! | [`target`] | the leaves |
+//! | [`prove`] | proofs of leaves that are there |
 //! | [`audit`] | what is asked of the log after a run |
 
 use std::cell::RefCell;
@@ -29,12 +30,14 @@ use crate::report::{Checks, Report, RunReport};
 use crate::run::RunError;
 use crate::tiles::source::Source;
 use audit::Asked;
+use prove::Proofs;
 use stream::places;
 use target::Items;
 
 pub mod stream;
 pub mod target;
 pub mod audit;
+pub mod prove;
 
 const WATCH_EVERY: Duration = Duration::from_millis(250);
 
@@ -57,6 +60,35 @@ pub async fn append(plan: &Plan, choice: &LogChoice, bytes: usize) -> Result<Rep
     }
     let log_id = asked.name;
     Ok(Report::new(plan, source.log.origin, log_id, ("append", "cairn.log.v1"), runs))
+}
+
+/// Carries out the runs of a plan that asks for proofs.
+///
+/// # Errors
+/// As [`append`].
+pub async fn prove(plan: &Plan, choice: &LogChoice, seed: u64) -> Result<Report, RunError> {
+    let (source, head) = Source::open(plan, choice, "raw").await?;
+    let name = hex::encode(source.log.log_id);
+    if head.size.0 == 0 {
+        let why = "the log holds no entry".to_owned();
+        return Err(RunError::Setup("prove".to_owned(), why));
+    }
+    let http2 = Http2::new(&plan.base.server, plan.timeout).map_err(RunError::call)?;
+    let mut asked = Asked { log: &source.log, name, http2: Rc::new(http2) };
+    let mut history = History::starting_at(head);
+    let mut runs = Vec::new();
+    for &load in &plan.loads {
+        let links = streams(plan, load).map_err(RunError::call)?;
+        let target = Arc::new(Proofs::new(asked.name.clone(), head.size.0, seed));
+        let mut measured = measure(plan, &target, load, links).await?;
+        let mut checks = Checks::default();
+        measured.take_framed(&mut checks);
+        let newest = link_heads(&mut asked, &mut history, &[], &mut checks.failures);
+        checks.consistent = newest.await;
+        runs.push(measured.report(plan, checks));
+    }
+    let log_id = asked.name;
+    Ok(Report::new(plan, source.log.origin, log_id, ("prove", "cairn.log.v1"), runs))
 }
 
 async fn one_run(

@@ -70,6 +70,17 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME")]
         log: Option<String>,
     },
+    /// Ask for inclusion proofs of leaves that are there (cairn.log.v1)
+    Prove {
+        #[command(flatten)]
+        common: Common,
+        /// The same seed asks for the same proofs
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Name or log ID in the server's list, GET /logs (default: its first active raw log)
+        #[arg(long, value_name = "NAME")]
+        log: Option<String>,
+    },
     /// Read full tiles and entry bundles of a log (C2SP tlog-tiles)
     Tiles {
         #[command(flatten)]
@@ -239,6 +250,11 @@ impl Command {
                 let log = LogChoice { name: log, ..LogChoice::default() };
                 let mode = Mode::Append { log, bytes: leaf_bytes(bytes)? };
                 (common, (streams, window), mode, base)
+            }
+            Self::Prove { common, seed, log } => {
+                let base = parse_base(&common.server, common.i_own_this_server)?;
+                let log = LogChoice { name: log, ..LogChoice::default() };
+                (common, (1, 1), Mode::Prove { log, seed }, base)
             }
             Self::Tiles { common, what, sequence, seed, log } => {
                 let base = parse_base(&common.server, common.i_own_this_server)?;
