@@ -2,8 +2,9 @@
 //!
 //! Small entries are judged on the threads that serve connections. In a crowd they take turns there
 //! and let them read first: who only asks for something, or has to be told that there is no room,
-//! does not wait behind all the signatures that are to be verified. What is large runs away from those threads, and no more of
-//! it at a time than there are cores: the commits of small entries must not wait behind a crowd.
+//! does not wait behind all the signatures that are to be verified. What is large runs away from
+//! those threads, and no more of it at a time than there are cores: the commits of small entries
+//! must not wait behind a crowd.
 
 use std::sync::LazyLock;
 use std::thread::available_parallelism;
