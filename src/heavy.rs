@@ -1,9 +1,10 @@
 //! Work that takes a core for long: judging entries, reading what is large.
 //!
-//! Small entries take turns on the threads that serve connections, and let them read first: who
-//! only asks for something, or has to be told that there is no room, does not wait behind all the
-//! signatures that are to be verified. What is large runs away from those threads, and no more of
-//! it at a time than there are cores: the commits of small entries must not wait behind a crowd.
+//! Small entries are judged on the threads that serve connections. In a crowd they take turns there
+//! and let them read first: who only asks for something, or has to be told that there is no room,
+//! does not wait behind all the signatures that are to be verified. What is large runs away from
+//! those threads, and no more of it at a time than there are cores: the commits of small entries
+//! must not wait behind a crowd.
 
 use std::sync::LazyLock;
 use std::thread::available_parallelism;
@@ -23,10 +24,11 @@ fn cores() -> usize {
 /// Waits until it is this task's turn to work on its thread for long; hold what it gives while it
 /// does. First come, first served.
 pub async fn turn() -> Option<SemaphorePermit<'static>> {
-    // It is never closed.
-    let turn = TURNS.acquire().await.ok();
-    yield_now().await; // whatever else is ready goes first
-    turn
+    if let Ok(turn) = TURNS.try_acquire() {
+        yield_now().await; // whatever else is ready goes first
+        return Some(turn);
+    }
+    TURNS.acquire().await.ok() // it is never closed
 }
 
 /// Runs `work` when there is room for it.

@@ -10,6 +10,10 @@ pub const ADMIT_INLINE_BYTES_MAX: usize = 64 << 10;
 /// before anything is verified.
 pub const IN_FLIGHT_PER_CORE: usize = 512;
 
+/// The part of that from which on what is read goes before what is judged. Below it, entries are
+/// judged as they come, which is cheaper.
+pub const CROWDED_PART: usize = 4;
+
 /// Writers that are told so in a second, for each core. One takes some 30 µs, so that all of them
 /// leave nine tenths of the core to those who were let in.
 pub const REFUSALS_PER_CORE_SECOND: u32 = 3000;

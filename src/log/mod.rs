@@ -279,8 +279,7 @@ impl Log {
             return Err(CreateEntryError::Frozen);
         }
         if proposed.bytes() <= ADMIT_INLINE_BYTES_MAX {
-            // Raw entries are not judged.
-            let _turn = if self.api == Api::Raw { None } else { turn().await };
+            let _turn = if self.room.crowded() { turn().await } else { None };
             return Ok(admission::admit(&proposed, &self.policy)?);
         }
         let policy = self.policy.clone();

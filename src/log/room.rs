@@ -14,12 +14,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep_until;
 
 use crate::limits::{
-    IN_FLIGHT_PER_CORE, QUEUE_ENTRIES_MAX, REFUSAL_WAIT_MAX, REFUSALS_PER_CORE_SECOND,
+    CROWDED_PART, IN_FLIGHT_PER_CORE, QUEUE_ENTRIES_MAX, REFUSAL_WAIT_MAX, REFUSALS_PER_CORE_SECOND,
 };
 
 /// The room of one log.
 pub(super) struct Room {
     free: Arc<Semaphore>,
+    entries: usize,
     pace: Duration,
     /// When the next refusal may go out.
     next: Mutex<Option<Instant>>,
@@ -49,7 +50,12 @@ impl Room {
         let entries = entries.unwrap_or_else(default_entries).clamp(1, QUEUE_ENTRIES_MAX);
         let refusals = REFUSALS_PER_CORE_SECOND.saturating_mul(cores() as u32);
         let pace = Duration::from_secs(1) / refusals.max(1);
-        Self { free: Arc::new(Semaphore::new(entries)), pace, next: Mutex::new(None) }
+        Self { free: Arc::new(Semaphore::new(entries)), entries, pace, next: Mutex::new(None) }
+    }
+
+    /// Whether so many are on their way that those who have only asked go first.
+    pub(super) fn crowded(&self) -> bool {
+        self.free.available_permits() < self.entries - self.entries / CROWDED_PART
     }
 
     /// A place at once, or `None` as soon as a refusal may go out.
@@ -79,10 +85,16 @@ mod tests {
     async fn a_place_is_free_again_when_its_ticket_is_dropped() {
         let room = Room::new(Some(2));
         let (first, second) = (room.ticket().await, room.ticket().await);
+        assert!(room.crowded());
         assert!(first.is_some() && second.is_some());
         assert!(room.ticket().await.is_none());
         drop(first);
         assert!(room.ticket().await.is_some());
+        let room = Room::new(Some(8));
+        let mut tickets = vec![room.ticket().await, room.ticket().await];
+        assert!(!room.crowded());
+        tickets.push(room.ticket().await);
+        assert!(room.crowded());
     }
 
     #[test]
