@@ -58,7 +58,7 @@ pub struct Rules {
     /// How much may enter.
     pub quota: Quota,
     /// How many entries may be on their way at once; by default as many as the cores deal with in
-    /// a twentieth of a second.
+    /// a fifth of a second.
     pub in_flight_max: Option<usize>,
     /// Whether nothing may enter any more.
     pub frozen: bool,

@@ -6,9 +6,9 @@ use std::time::Duration;
 pub const ADMIT_INLINE_BYTES_MAX: usize = 64 << 10;
 
 /// Entries of one log that may be on their way to the disk at once, for each core, unless set
-/// otherwise: about a twentieth of a second's work. Beyond it a writer is told to come back later,
+/// otherwise: about a fifth of a second's work. Beyond it a writer is told to come back later,
 /// before anything is verified.
-pub const IN_FLIGHT_PER_CORE: usize = 512;
+pub const IN_FLIGHT_PER_CORE: usize = 2048;
 
 /// The part of that from which on what is read goes before what is judged. Below it, entries are
 /// judged as they come, which is cheaper.

@@ -103,7 +103,7 @@ pub struct Settings {
     #[arg(long, env = "CAIRN_MAX_REQUEST_BODY_BYTES", value_name = "BYTES")]
     pub max_request_body_bytes: Option<usize>,
 
-    /// Entries of one log that may be on their way at once [default: 512 for each core]
+    /// Entries of one log that may be on their way at once [default: 2048 for each core]
     #[arg(long, env = "CAIRN_MAX_ENTRIES_IN_FLIGHT", value_name = "N")]
     pub max_entries_in_flight: Option<usize>,
 

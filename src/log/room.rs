@@ -34,7 +34,7 @@ pub struct Ticket {
     _place: OwnedSemaphorePermit,
 }
 
-/// Entries that may be on their way at once, unless set otherwise: about a twentieth of a second's
+/// Entries that may be on their way at once, unless set otherwise: about a fifth of a second's
 /// work, however many cores there are.
 fn default_entries() -> usize {
     (cores() * IN_FLIGHT_PER_CORE).min(QUEUE_ENTRIES_MAX)
