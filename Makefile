@@ -9,6 +9,7 @@ CARGO ?= cargo
 # Where the binary is, for those who set CARGO_TARGET_DIR.
 TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 export CAIRN := $(abspath $(TARGET)/cairn)
+export LOADTEST := $(abspath $(TARGET)/loadtest)
 
 # Tools at pinned versions, in a cache outside the clone (see .ci/tool).
 export PATH := $(or $(CAIRN_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cairn)/tools/bin:$(PATH)
@@ -18,14 +19,14 @@ CARGO_DENY := 0.20.2
 # Seconds that `make fuzz` spends on each target, and rounds of the crash test in `make nightly`.
 FUZZ_SECONDS ?= 10
 CRASH_ROUNDS ?= 500
-# What `make load` drives, and what `make run` passes on to the server.
-LOAD ?= write http://127.0.0.1:3000
+# What `make load` does to a running server instead, and what `make run` passes on to the server.
+LOAD ?=
 SERVE ?=
 # 1: `make instructions` writes the committed figures.
 UPDATE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help deps run build test interop clients bench limit instructions load proto fmt lint deny fuzz nightly image
+.PHONY: help deps run build test interop clients bench limit instructions load growth proto fmt lint deny fuzz nightly image
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,8 +62,15 @@ instructions: ## instructions of each stage against the committed figures (UPDAT
 	@./.ci/deps valgrind
 	$(CARGO) bench --locked --package cairn --bench instructions $(if $(UPDATE),-- --update)
 
-load: ## load a running server and check its answers: make load LOAD='write http://127.0.0.1:3000'
-	@$(CARGO) run --release --locked --package loadtest -- $(LOAD)
+load: deps ## one table of a fresh Cairn under load (PEER_V1=url PEER_V2=url beside it); LOAD='write http://…' loads a running server
+	@$(CARGO) build --release --locked --package cairn --package loadtest --bin cairn --bin loadtest
+	@$(if $(LOAD),$(LOADTEST) $(LOAD),LIMIT='$(CARGO) bench -q --locked --package cairn --bench limit -- --json' ./benches/load.py)
+
+growth: deps ## a log that grows to 10 M leaves: figures and plots of docs/performance.md (needs gnuplot)
+	@./.ci/deps gnuplot
+	@$(CARGO) build --release --locked --package cairn --package loadtest --bin cairn --bin loadtest
+	@./benches/growth/run.sh
+	@gnuplot benches/growth/plot.gnuplot
 
 proto: ## generate the Rust of the .proto files anew
 	CAIRN_GENERATE=1 $(CARGO) test --locked --manifest-path proto/generate/Cargo.toml
