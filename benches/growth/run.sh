@@ -12,7 +12,9 @@ sizes=("$@")
 [[ $# -gt 0 ]] || sizes=(10000 100000 1000000 2000000 4000000 6000000 8000000 10000000)
 pid=
 stop() {
-    [[ -z $pid ]] || { kill "-$1" "$pid" && wait "$pid" || true; } 2>/dev/null
+    if [[ -n $pid ]] && kill "-$1" "$pid" 2>/dev/null; then
+        wait "$pid" 2>/dev/null || true
+    fi
     pid=
 }
 trap 'stop TERM; rm -rf "$dir"' EXIT
