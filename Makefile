@@ -63,11 +63,12 @@ instructions: ## instructions of each stage against the committed figures (UPDAT
 	$(CARGO) bench --locked --package cairn --bench instructions $(if $(UPDATE),-- --update)
 
 load: deps ## one table of a fresh Cairn under load (PEER_V1=url PEER_V2=url beside it); LOAD='write http://…' loads a running server
+	@./.ci/deps python3
 	@$(CARGO) build --release --locked --package cairn --package loadtest --bin cairn --bin loadtest
 	@$(if $(LOAD),$(LOADTEST) $(LOAD),LIMIT='$(CARGO) bench -q --locked --package cairn --bench limit -- --json' ./benches/load.py)
 
 growth: deps ## a log that grows to 10 M leaves: figures and plots of docs/performance.md (needs gnuplot)
-	@./.ci/deps gnuplot
+	@./.ci/deps gnuplot python3
 	@$(CARGO) build --release --locked --package cairn --package loadtest --bin cairn --bin loadtest
 	@./benches/growth/run.sh
 	@gnuplot benches/growth/plot.gnuplot
