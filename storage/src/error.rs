@@ -43,6 +43,9 @@ pub enum CommitError {
     /// The batch does not fit the expected head (its sizes do not add up): nothing was written.
     #[error("the batch does not fit the head that it is built on: {0}")]
     Malformed(String),
+    /// The disk is full: nothing was written, and there may be room again for a later batch.
+    #[error("there is no room to store it: {0}")]
+    Full(String),
     /// The engine failed; whether the batch was written is unknown.
     #[error(transparent)]
     Storage(#[from] StorageError),

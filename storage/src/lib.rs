@@ -8,12 +8,15 @@ mod batch;
 mod checkpoint;
 mod error;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "rocksdb")]
 pub mod rocksdb;
 pub mod suite;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -177,6 +180,12 @@ pub trait Store: Send + Sync {
 /// a store; everything else belongs to this log alone.
 #[async_trait]
 pub trait LogStore: Send + Sync {
+    /// Whether other processes may write to this log too: then a conflict is nothing unusual, and
+    /// an engine that fails may be back in a moment.
+    fn shared(&self) -> bool {
+        false
+    }
+
     /// The newest committed head.
     async fn head(&self) -> Result<TreeHead, StorageError>;
 
@@ -184,6 +193,7 @@ pub trait LogStore: Send + Sync {
     ///
     /// # Errors
     /// [`CommitError::Conflict`] when the stored head is another one: nothing was written.
+    /// [`CommitError::Full`] when there is no room: nothing was written, and the next commit may try.
     /// [`CommitError::Storage`] otherwise: whether it was written is unknown, so the caller must
     /// stop and start again from the stored head.
     async fn commit(&self, expected: TreeHead, batch: Batch) -> Result<(), CommitError>;
@@ -219,4 +229,10 @@ pub trait LogStore: Send + Sync {
     /// Keeps a checkpoint as the newest one, unless a larger one is there. It survives the death of
     /// the process; after a power cut it may be the one before, never one beyond the stored head.
     async fn publish(&self, checkpoint: StoredCheckpoint) -> Result<(), StorageError>;
+
+    /// Waits until another process may have kept a checkpoint of more than `size` leaves, and for
+    /// `patience` at most. Where there are no others, it waits so long.
+    async fn checkpoint_beyond(&self, _size: TreeSize, patience: Duration) {
+        tokio::time::sleep(patience).await;
+    }
 }

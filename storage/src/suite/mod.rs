@@ -50,12 +50,12 @@ pub async fn all<P: Place>(mut fresh: impl AsyncFnMut() -> P) {
 }
 
 /// A tree ID for tests.
-fn tree(id: i64) -> TreeId {
+pub(crate) fn tree(id: i64) -> TreeId {
     TreeId::new(id).unwrap()
 }
 
 /// The record of a log for tests; its name follows from the tree ID.
-fn record(tree: TreeId) -> LogRecord {
+pub(crate) fn record(tree: TreeId) -> LogRecord {
     LogRecord {
         tree_id: tree,
         name: format!("log-{tree}"),
@@ -72,7 +72,7 @@ async fn one_log(place: &mut impl Place) -> Arc<dyn LogStore> {
 }
 
 /// An entry whose leaf hash and time follow from its body; no keys, no attestation.
-fn entry(body: impl AsRef<[u8]>) -> NewEntry {
+pub(crate) fn entry(body: impl AsRef<[u8]>) -> NewEntry {
     let body = body.as_ref();
     NewEntry {
         body: body.to_vec(),
@@ -97,12 +97,12 @@ fn with_attestation(body: impl AsRef<[u8]>, key: &str, data: &[u8]) -> NewEntry 
 }
 
 /// `count` entries whose bodies are `e<number>`, counted from the size of the head on.
-fn plain(on: TreeHead, count: u64) -> Vec<NewEntry> {
+pub(crate) fn plain(on: TreeHead, count: u64) -> Vec<NewEntry> {
     (on.size.0..on.size.0 + count).map(|index| entry(format!("e{index}"))).collect()
 }
 
 /// A batch with the hashes that belong to these entries.
-fn batch(on: TreeHead, entries: Vec<NewEntry>) -> Batch {
+pub(crate) fn batch(on: TreeHead, entries: Vec<NewEntry>) -> Batch {
     let size = TreeSize(on.size.0 + entries.len() as u64);
     let mut hashes = Vec::new();
     for level in 0..8 {
@@ -122,7 +122,7 @@ fn stored_hash(level: u8, position: u64) -> NodeHash {
 }
 
 /// Commits these entries on top of the head, and gives the new one.
-async fn add(log: &dyn LogStore, on: TreeHead, entries: Vec<NewEntry>) -> TreeHead {
+pub(crate) async fn add(log: &dyn LogStore, on: TreeHead, entries: Vec<NewEntry>) -> TreeHead {
     let batch = batch(on, entries);
     let head = batch.head;
     log.commit(on, batch).await.unwrap();

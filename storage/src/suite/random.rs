@@ -130,7 +130,7 @@ fn outcome(result: Result<(), CommitError>) -> (&'static str, Option<TreeHead>) 
         Ok(()) => ("written", None),
         Err(CommitError::Conflict { stored, .. }) => ("conflict", Some(stored)),
         Err(CommitError::Malformed(_)) => ("malformed", None),
-        Err(CommitError::Storage(error)) => panic!("{error}"),
+        Err(error @ (CommitError::Full(_) | CommitError::Storage(_))) => panic!("{error}"),
     }
 }
 
