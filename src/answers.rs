@@ -143,6 +143,9 @@ pub enum CreateEntryError {
     /// Too much is waiting: nothing was written, try again.
     #[error("too many entries are waiting to be logged; try again later")]
     Pushback,
+    /// There is no room to store it: nothing was written.
+    #[error("the log's store is full; try again later")]
+    Full(Arc<str>),
     /// More than the log's quota allows: nothing was written.
     #[error(transparent)]
     OverQuota(#[from] OverQuota),
@@ -227,6 +230,7 @@ impl From<AddError> for CreateEntryError {
     fn from(error: AddError) -> Self {
         match error {
             AddError::Pushback => Self::Pushback,
+            AddError::Full(why) => Self::Full(why),
             AddError::Stopped(why) => Self::Stopped(why),
         }
     }

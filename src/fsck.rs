@@ -5,6 +5,7 @@ use tlog::{LeafHash, LogIndex, NodeHash, RightEdge, TreeHead, hash_leaf};
 
 use crate::admission::attestation_key;
 use crate::recovery::{Identity, RecoveryError, contradicts_nothing};
+use crate::stored_tree::TreeError;
 
 /// Entries that are read at once: a tile's worth.
 const STEP: usize = 256;
@@ -148,7 +149,7 @@ async fn examine_checkpoint(
     let witness = "the store";
     match contradicts_nothing(store, report.head, identity, witness, &published.note).await {
         Ok(()) => report.checkpoint = Some(published.size.0),
-        Err(RecoveryError::Storage(error)) => return Err(error),
+        Err(RecoveryError::Tree(TreeError::Storage(error))) => return Err(error),
         Err(error) => report.differs(error.to_string()),
     }
     Ok(())

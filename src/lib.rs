@@ -3,7 +3,6 @@
 //! The rooms, in the order in which an entry walks through them; `ARCHITECTURE.md` has the drawing.
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "rocksdb")]
 pub mod cli;
 pub mod config;
 pub mod frontend;
@@ -11,6 +10,7 @@ pub mod log;
 pub mod answers;
 pub mod shard;
 pub mod shards;
+pub mod stored_tree;
 pub mod quota;
 pub mod admission;
 pub mod sequencer;

@@ -109,6 +109,15 @@ pub const PUBLISH_WAIT_MAX: Duration = Duration::from_secs(25);
 /// Time without growth after which a witnessed checkpoint is published again, as Rekor v2 does.
 pub const REPUBLISH_AFTER_DEFAULT: Duration = Duration::from_secs(600);
 
+/// How long the log rests before it asks a store again that did not answer.
+pub const STORE_RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a replica waits for word of the others' checkpoints before it looks for itself.
+pub const REPLICA_LOOK_AFTER: Duration = Duration::from_secs(1);
+
+/// Time between two looks at what the other replicas published, at least.
+pub const REPLICA_LOOK_PAUSE: Duration = Duration::from_millis(10);
+
 /// How often a republication looks whether the log has grown.
 pub const WITNESS_LINGER_PAUSE: Duration = Duration::from_millis(20);
 

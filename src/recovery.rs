@@ -5,30 +5,17 @@
 //! start: a log that is down can be repaired, a log that has forked cannot.
 
 use storage::{LogStore, StorageError};
-use tlog::{
-    CheckpointError, EdgeError, ProofError, RightEdge, RootHash, RootPlan, SignedCheckpoint,
-};
-use tlog::{HashRange, KeyId, NodeHash, TreeHead, TreeSize, Verifier};
+use tlog::{CheckpointError, RightEdge, RootHash, SignedCheckpoint};
+use tlog::{KeyId, TreeHead, TreeSize, Verifier};
+
+use crate::stored_tree::{TreeError, edge_of, root_at};
 
 /// Why a log is not started.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoveryError {
-    /// The store failed, or holds too little.
+    /// The store failed, or its hashes do not make the tree of its head.
     #[error(transparent)]
-    Storage(#[from] StorageError),
-    /// The stored hashes are not those of the stored head.
-    #[error(
-        "the stored hashes make root {computed} at size {size}, the stored head says {stored}: the \
-         store is damaged; restore it from a backup and run `cairn fsck`"
-    )]
-    Head {
-        /// The stored head's size.
-        size: TreeSize,
-        /// The root from the hashes.
-        computed: RootHash,
-        /// The root in the head.
-        stored: RootHash,
-    },
+    Tree(#[from] TreeError),
     /// A published checkpoint is larger than what is stored.
     #[error(
         "{witness} holds a checkpoint of {published} entries, the store holds {stored}: this is an \
@@ -66,12 +53,6 @@ pub enum RecoveryError {
         #[source]
         source: CheckpointError,
     },
-    /// The head's size and the hashes do not fit together.
-    #[error("the store is damaged: {0}")]
-    Edge(#[from] EdgeError),
-    /// The hashes do not make a tree.
-    #[error("the store is damaged: {0}")]
-    Tree(#[from] ProofError),
 }
 
 /// What names a log's checkpoints: whose they must be.
@@ -96,12 +77,7 @@ pub async fn recover(
     guarded: Option<&str>,
 ) -> Result<RightEdge, RecoveryError> {
     let head = store.head().await?;
-    let answers = read_all(store, &RightEdge::wanted(head.size)).await?;
-    let edge = RightEdge::from_hashes(head.size, &answers)?;
-    let computed = edge.head().root;
-    if computed != head.root {
-        return Err(RecoveryError::Head { size: head.size, computed, stored: head.root });
-    }
+    let edge = edge_of(store, head).await?;
     if let Some(published) = store.checkpoint().await? {
         contradicts_nothing(store, head, identity, "the store", &published.note).await?;
     }
@@ -134,19 +110,8 @@ pub async fn contradicts_nothing(
     Ok(())
 }
 
-async fn root_at(store: &dyn LogStore, size: TreeSize) -> Result<RootHash, RecoveryError> {
-    let plan = RootPlan::new(size);
-    let answers = read_all(store, plan.wanted()).await?;
-    Ok(plan.build(&answers)?)
-}
-
-async fn read_all(
-    store: &dyn LogStore,
-    ranges: &[HashRange],
-) -> Result<Vec<Vec<NodeHash>>, StorageError> {
-    let mut all = Vec::with_capacity(ranges.len());
-    for range in ranges {
-        all.push(store.hashes(range.level, range.first, range.count).await?);
+impl From<StorageError> for RecoveryError {
+    fn from(error: StorageError) -> Self {
+        Self::Tree(error.into())
     }
-    Ok(all)
 }

@@ -3,6 +3,7 @@
 //! Every setting stands in one struct, which is at once the flags, the environment and the file.
 
 mod logs;
+mod storage;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use crate::limits::REQUEST_BODY_BYTES_DEFAULT;
 
 pub use logs::{ApiSetting, LogConfig, LogSettings, LogsError};
+pub use storage::{PasswordError, StorageSetting};
 
 const DATA_DIR: &str = "cairn-data";
 const LISTEN: &str = "127.0.0.1:3000";
@@ -90,9 +92,23 @@ pub struct Settings {
     #[arg(long, env = "CAIRN_WITNESS_MODE", value_name = "MODE")]
     pub witness_mode: Option<WitnessMode>,
 
-    /// Where entries are stored [default: rocksdb]
-    #[arg(long, env = "CAIRN_STORAGE", value_name = "ENGINE")]
-    pub storage: Option<Engine>,
+    /// Where entries are stored: rocksdb or fjall, in the data folder, or postgres://USER@HOST/DB,
+    /// which any number of servers may share [default: rocksdb]
+    #[arg(long, env = "CAIRN_STORAGE", value_name = "ENGINE|URL")]
+    pub storage: Option<StorageSetting>,
+
+    /// File with the password of the database's user [default: what CAIRN_STORAGE_PASSWORD holds]
+    #[arg(long, env = "CAIRN_STORAGE_PASSWORD_FILE", value_name = "FILE")]
+    pub storage_password_file: Option<PathBuf>,
+
+    /// Connections to the database for reads, at most [default: 16]
+    #[arg(long, env = "CAIRN_STORAGE_CONNECTIONS", value_name = "N")]
+    pub storage_connections: Option<usize>,
+
+    /// Use a database that may lose what it has acknowledged
+    #[arg(long, env = "CAIRN_STORAGE_ACCEPT_DATA_LOSS", value_name = "BOOL", num_args = 0..=1,
+        default_missing_value = "true")]
+    pub storage_accept_data_loss: Option<bool>,
 
     /// File on another volume that remembers the newest checkpoint, so that an old copy of the
     /// data folder is noticed
@@ -186,14 +202,6 @@ impl TryFrom<String> for MetricsListen {
     fn try_from(text: String) -> Result<Self, String> {
         text.parse()
     }
-}
-
-/// The engines that `serve` can store entries in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Engine {
-    /// The embedded store, in the data folder.
-    Rocksdb,
 }
 
 /// What a writer is told whose entry is in the log already.
@@ -294,6 +302,9 @@ impl Settings {
                 witness_policy,
                 witness_mode,
                 storage,
+                storage_password_file,
+                storage_connections,
+                storage_accept_data_loss,
                 head_guard,
                 max_request_body_bytes,
                 max_entries_in_flight,

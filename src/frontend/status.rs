@@ -61,6 +61,8 @@ pub(crate) enum Problem {
     Pushback,
     /// The log's witnesses do not answer.
     NoQuorum,
+    /// There is no room to store the entry; why.
+    StoreFull(String),
     /// The log's quota is used up.
     OverQuota(OverQuota),
     /// The log takes no entries any more.
@@ -80,6 +82,7 @@ const SIGN_FAILED: &str = "error signing";
 const CANONICALIZE_FAILED: &str = "error generating canonicalized entry";
 
 const NO_QUORUM: &str = "the log's witnesses do not answer; retry later";
+const STORE_FULL: &str = "the log's store is full, the entry was not written; retry later";
 
 /// Seconds after which a client that came at a busy time should try again.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -157,6 +160,7 @@ impl Problem {
                 "too many entries are waiting to be logged; retry later".into(),
             ),
             Self::NoQuorum => (S::SERVICE_UNAVAILABLE, NO_QUORUM.into()),
+            Self::StoreFull(_) => (S::SERVICE_UNAVAILABLE, STORE_FULL.into()),
             Self::OverQuota(over) => (S::TOO_MANY_REQUESTS, over.to_string().into()),
             Self::Frozen => {
                 (S::METHOD_NOT_ALLOWED, "the log is frozen; entries go to another one".into())
@@ -181,6 +185,7 @@ impl Problem {
             | Self::Duplicate(..)
             | Self::Pushback
             | Self::NoQuorum
+            | Self::StoreFull(_)
             | Self::OverQuota(_)
             | Self::Frozen
             | Self::NotInTime
@@ -202,9 +207,11 @@ impl Problem {
             Self::OverQuota(OverQuota::Rate { retry_after_seconds }) => {
                 Some((RETRY_AFTER, HeaderValue::from(*retry_after_seconds)))
             }
-            Self::Busy | Self::Pushback | Self::NoQuorum | Self::NotInTime => {
-                Some((RETRY_AFTER, RETRY_SECONDS))
-            }
+            Self::Busy
+            | Self::Pushback
+            | Self::NoQuorum
+            | Self::StoreFull(_)
+            | Self::NotInTime => Some((RETRY_AFTER, RETRY_SECONDS)),
             Self::BodyTooLarge(_) | Self::BodyTooSlow | Self::BodyBroken(_) => {
                 Some((CONNECTION, HeaderValue::from_static("close")))
             }
@@ -223,7 +230,7 @@ impl Problem {
             reply.headers_mut().insert(name, value);
         }
         let detail = match self {
-            Self::Failed(_, detail) | Self::BodyBroken(detail) => detail,
+            Self::Failed(_, detail) | Self::BodyBroken(detail) | Self::StoreFull(detail) => detail,
             Self::NoEntry | Self::Duplicate(..) | Self::Panicked => String::new(),
             _ => text.into_owned(),
         };
@@ -254,6 +261,7 @@ impl Problem {
             }
             CreateEntryError::Pushback => Self::Pushback,
             CreateEntryError::NoQuorum => Self::NoQuorum,
+            CreateEntryError::Full(why) => Self::StoreFull(why.to_string()),
             CreateEntryError::OverQuota(over) => Self::OverQuota(over),
             CreateEntryError::Frozen => Self::Frozen,
             CreateEntryError::TimedOut => Self::NotInTime,
@@ -333,6 +341,7 @@ mod tests {
                 "",
             ),
             (CreateEntryError::Pushback, 503, full.clone(), "too many entries are waiting"),
+            (CreateEntryError::Full("no room".into()), 503, full.clone(), "no room"),
             (CreateEntryError::TimedOut, 504, full, "the entry was not published in time"),
             (CreateEntryError::Stopped("disk full".into()), 500, None, "disk full"),
         ] {

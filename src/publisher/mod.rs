@@ -2,11 +2,13 @@
 //! covers.
 //!
 //! The publisher signs only heads that storage gives back as durable, one after the other, never a
-//! smaller one. It integrates nothing.
+//! smaller one. It integrates nothing. Where other replicas write to the log too, it shows what they
+//! publish as well.
 
 pub mod core;
 mod guard;
 mod press;
+mod replica;
 pub mod signer;
 pub mod witness;
 
@@ -21,12 +23,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::clock::UnixSeconds;
-use crate::limits::REPUBLISH_AFTER_DEFAULT;
+use crate::limits::{RECENT_CHECKPOINTS_MAX, REPUBLISH_AFTER_DEFAULT};
+use crate::stored_tree::TreeError;
 use crate::telemetry::LogMetrics;
 
 pub use core::{Published, SigningCore};
 pub use guard::{GuardError, HeadGuard};
 use press::{Press, Witnessed};
+pub use replica::ForeignCheckpoint;
 use signer::SignError;
 use witness::Witnessing;
 
@@ -51,6 +55,9 @@ pub enum PublishError {
     /// Too few witnesses cosigned.
     #[error("a checkpoint is short of its quorum of witnesses ({0})")]
     NoQuorum(String),
+    /// Another replica published what it could not.
+    #[error(transparent)]
+    Foreign(#[from] ForeignCheckpoint),
     /// What is stored is not what was said to be durable.
     #[error("the store's head has size {stored}, {claimed} was said to be durable")]
     NotDurable {
@@ -59,6 +66,15 @@ pub enum PublishError {
         /// Size that the sequencer named.
         claimed: TreeSize,
     },
+}
+
+impl From<TreeError> for PublishError {
+    fn from(error: TreeError) -> Self {
+        Self::Storage(match error {
+            TreeError::Storage(error) => error,
+            other => StorageError::Corrupt(other.to_string()),
+        })
+    }
 }
 
 /// Nothing is published any more.
@@ -208,6 +224,17 @@ impl Publisher {
     pub fn core(&self) -> &SigningCore {
         &self.core
     }
+}
+
+/// Makes a checkpoint the newest that all see.
+fn show(state: &watch::Sender<State>, published: Arc<Published>) {
+    state.send_modify(|state| {
+        state.held_since = None;
+        state.recent.push_back(published);
+        if state.recent.len() > RECENT_CHECKPOINTS_MAX {
+            state.recent.pop_front();
+        }
+    });
 }
 
 fn newest(recent: &Recent) -> Arc<Published> {

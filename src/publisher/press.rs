@@ -1,17 +1,20 @@
 //! The one task that publishes: durable head → sign → witnesses → visible → kept.
 
-use std::future::ready;
+use std::future::{pending, ready};
 use std::sync::Arc;
 
-use storage::StoredCheckpoint;
+use storage::{StorageError, StoredCheckpoint};
 use tlog::TreeHead;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::core::Published;
 use super::witness::{WithoutQuorum, Witnessing, attach, published_before};
-use super::{PublishError, Setup, State, newest};
-use crate::limits::{RECENT_CHECKPOINTS_MAX, WITNESS_LINGER_PAUSE, WITNESS_RETRY_PAUSE};
+use super::{PublishError, Setup, State, newest, show};
+use crate::limits::{
+    REPLICA_LOOK_AFTER, REPLICA_LOOK_PAUSE, STORE_RETRY_PAUSE, WITNESS_LINGER_PAUSE,
+    WITNESS_RETRY_PAUSE,
+};
 
 pub(super) struct Press {
     pub(super) setup: Setup,
@@ -23,8 +26,20 @@ enum Next {
     Grown(TreeHead),
     /// It has not, for long.
     Stale,
+    /// Other replicas may have published.
+    Look,
     /// It will not any more.
     Ended,
+}
+
+/// What the publisher is at.
+struct At {
+    /// A head that could not be published yet.
+    held: Option<TreeHead>,
+    /// A stored head that nobody had published at the last look.
+    unpublished: Option<TreeHead>,
+    /// When the newest checkpoint was signed.
+    signed: Instant,
 }
 
 /// A signed checkpoint that went round the witnesses.
@@ -39,49 +54,97 @@ impl Press {
     /// `held` is a head that waits for its quorum.
     pub(super) async fn run(
         self,
-        mut held: Option<TreeHead>,
+        held: Option<TreeHead>,
         mut heads: mpsc::Receiver<TreeHead>,
         state: watch::Sender<State>,
     ) {
+        let mut at = At { held, unpublished: None, signed: Instant::now() };
         while !state.is_closed() {
-            let head = match held.take() {
-                Some(head) => {
-                    sleep(WITNESS_RETRY_PAUSE).await;
-                    head
+            match self.step(&mut at, &mut heads, &state).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(PublishError::Storage(error @ StorageError::Engine(_)))
+                    if self.setup.store.shared() =>
+                {
+                    tracing::warn!(%error, "the store does not answer; the log waits for it");
+                    sleep(STORE_RETRY_PAUSE).await;
                 }
-                None => match self.grown_or_stale(&mut heads).await {
-                    Next::Grown(head) => head,
-                    Next::Ended => return,
-                    Next::Stale => {
-                        if let Err(error) = self.republish(&heads, &state).await {
-                            return stop(&error, &state);
-                        }
-                        continue;
-                    }
-                },
-            };
-            let began = Instant::now();
-            let head = newest_of(&mut heads, head, self.skips());
-            match self.publish(head, &state).await {
-                // Even a moment that is past costs up to a millisecond of the timer.
-                Ok(true) if self.setup.interval_min.is_zero() => {}
-                Ok(true) => sleep_until(began + self.setup.interval_min).await,
-                Ok(false) => held = Some(head),
                 Err(error) => return stop(&error, &state),
             }
         }
     }
 
-    /// Waits for growth, and with witnesses not for ever.
-    async fn grown_or_stale(&self, heads: &mut mpsc::Receiver<TreeHead>) -> Next {
-        let head = match self.setup.witnessing {
-            None => heads.recv().await,
-            Some(_) => match timeout(self.setup.republish_after, heads.recv()).await {
-                Ok(head) => head,
-                Err(_) => return Next::Stale,
+    /// Does what there is to do next. False when there is nothing any more.
+    async fn step(
+        &self,
+        at: &mut At,
+        heads: &mut mpsc::Receiver<TreeHead>,
+        state: &watch::Sender<State>,
+    ) -> Result<bool, PublishError> {
+        let shared = self.setup.store.shared();
+        let head = match at.held {
+            Some(head) => {
+                sleep(WITNESS_RETRY_PAUSE).await;
+                if shared {
+                    self.look(state, &mut at.unpublished).await?;
+                }
+                Some(head)
+            }
+            None => match self.next(heads, state, at.signed).await {
+                Next::Grown(head) => Some(head),
+                Next::Ended => return Ok(false),
+                Next::Look => self.look(state, &mut at.unpublished).await?,
+                Next::Stale => {
+                    at.signed = Instant::now();
+                    self.republish(heads, state).await?;
+                    None
+                }
             },
         };
-        head.map_or(Next::Ended, Next::Grown)
+        let Some(head) = head else { return Ok(true) };
+        let began = Instant::now();
+        let head = newest_of(heads, head, self.skips());
+        at.held = Some(head);
+        // Another replica may have published as much by now.
+        if shared && head.size <= newest(&state.borrow().recent).head.size {
+            at.held = None;
+        } else if self.publish(head, state).await? {
+            (at.held, at.signed) = (None, began);
+            // Even a moment that is past costs up to a millisecond of the timer.
+            if !self.setup.interval_min.is_zero() {
+                sleep_until(began + self.setup.interval_min).await;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Waits for growth, here or in another replica, and with witnesses not for ever.
+    async fn next(
+        &self,
+        heads: &mut mpsc::Receiver<TreeHead>,
+        state: &watch::Sender<State>,
+        signed: Instant,
+    ) -> Next {
+        let others = async {
+            if !self.setup.store.shared() {
+                pending::<()>().await;
+            }
+            let size = newest(&state.borrow().recent).head.size;
+            sleep(REPLICA_LOOK_PAUSE).await;
+            self.setup.store.checkpoint_beyond(size, REPLICA_LOOK_AFTER).await;
+        };
+        let stale = async {
+            match self.setup.witnessing {
+                Some(_) => sleep_until(signed + self.setup.republish_after).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            head = heads.recv() => head.map_or(Next::Ended, Next::Grown),
+            () = others => Next::Look,
+            () = stale => Next::Stale,
+        }
     }
 
     /// Shows the newest checkpoint again, with fresh cosignatures: those of all witnesses that
@@ -114,7 +177,8 @@ impl Press {
     /// Whether heads are skipped when newer ones are there. Where a checkpoint costs no more than a
     /// signature none is: each writer then has the proof to its own batch's head at hand.
     fn skips(&self) -> bool {
-        !self.setup.interval_min.is_zero() || self.setup.witnessing.is_some()
+        let setup = &self.setup;
+        !setup.interval_min.is_zero() || setup.witnessing.is_some() || setup.store.shared()
     }
 
     /// From a durable head to a visible checkpoint, and to the writers that wait for it. False when
@@ -135,13 +199,7 @@ impl Press {
                 return Ok(false);
             }
         };
-        state.send_modify(|state| {
-            state.held_since = None;
-            state.recent.push_back(published.clone());
-            if state.recent.len() > RECENT_CHECKPOINTS_MAX {
-                state.recent.pop_front();
-            }
-        });
+        show(state, published.clone());
         // A crash before the next line: the checkpoint was seen and the store does not know it. The
         // store has the head, so the start signs the same size and root again. Keeping it comes
         // last because an engine may make it wait for the sync of the commit that follows.
@@ -163,7 +221,11 @@ impl Press {
         let timer = self.setup.metrics.witness_seconds.start_timer();
         let round = witnessing.round(&self.setup.store, &signed, lingered).await;
         timer.observe_duration();
-        if let Some(ahead) = round.ahead {
+        if let Some((ahead, seen)) = round.ahead {
+            // Another replica showed it more, which is stored: then there is more to show.
+            if self.setup.store.shared() && self.setup.store.head().await?.size >= seen {
+                return Ok(Witnessed::NotYet(ahead));
+            }
             return Err(PublishError::WitnessAhead(ahead));
         }
         let complaints = round.complaints.join("; ");

@@ -3,14 +3,18 @@
 //! Batching is natural: while one batch is being synced the next one gathers in the queue. There is
 //! no timer; a lone entry waits for one sync, a thousand entries share one.
 //! What is inside a leaf is of no concern here.
+//!
+//! Where other processes write to the log too, it is the only writer of its own process, and
+//! integrates anew what they were faster with.
 
 mod integrate;
 mod queue;
+mod shared;
 
 use std::sync::Arc;
 
-use storage::{CommitError, LogStore};
-use tlog::{Extension, InclusionProof, LogIndex, RightEdge, TreeHead};
+use storage::{Batch, CommitError, LogStore, StorageError};
+use tlog::{Extension, InclusionProof, LeafHash, LogIndex, RightEdge, TreeHead};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::admission::AdmittedEntry;
@@ -18,7 +22,7 @@ use crate::clock::UnixSeconds;
 use crate::limits::{QUEUE_ENTRIES_MAX, UNPUBLISHED_HEADS_MAX};
 use crate::telemetry::LogMetrics;
 
-use integrate::{Integration, integrate};
+use integrate::{Integration, Placements, again, integrate};
 use queue::{Submission, room, room_for, take_batch};
 
 /// Why an entry was not placed in the log.
@@ -27,6 +31,9 @@ pub enum AddError {
     /// The queue is full: nothing was written, try again later.
     #[error("the log is busy: too many entries are waiting")]
     Pushback,
+    /// There is no room to store it: nothing was written, and there may be room again.
+    #[error("the log's store is full: {0}")]
+    Full(Arc<str>),
     /// The log has stopped writing; the entry may or may not be in it.
     #[error("the log has stopped writing: {0}")]
     Stopped(Arc<str>),
@@ -44,7 +51,7 @@ pub enum WhenFull {
 /// An entry in the queue.
 #[derive(Debug)]
 pub struct Queued {
-    placed: oneshot::Receiver<Placement>,
+    placed: oneshot::Receiver<Result<Placement, AddError>>,
 }
 
 /// Where an entry stands: durable, not yet published.
@@ -137,10 +144,10 @@ impl Sequencer {
             // queue keeps it for as long as one door is open.
             () = self.queue.closed() => queued.placed.try_recv().ok(),
         };
-        placed.ok_or_else(|| self.why_stopped())
+        placed.unwrap_or_else(|| Err(self.why_stopped()))
     }
 
-    /// The reason why nothing is written any more, if that is so.
+    /// The reason why nothing is written, for now or for good, if that is so.
     pub fn stopped(&self) -> Option<Arc<str>> {
         let why = self.stopped.borrow().clone();
         // It ended without a word: a bug, or the end of the process.
@@ -155,6 +162,16 @@ impl Sequencer {
     fn why_stopped(&self) -> AddError {
         AddError::Stopped(self.stopped().unwrap_or_else(|| "the writer has ended".into()))
     }
+}
+
+/// What became of a batch.
+enum Outcome {
+    /// It is durable.
+    Stored,
+    /// Others were first, and the tree ends here now; the batch as it was.
+    Moved(RightEdge, Batch),
+    /// There is no room for it: nothing of it is stored.
+    Full(Arc<str>),
 }
 
 struct Writer {
@@ -185,30 +202,89 @@ impl Writer {
 
     /// One batch, from the queue to the disk. The durable step is the commit, and only that.
     async fn sequence(&mut self, batch: Vec<Submission>) -> Result<(), CommitError> {
-        let leaves: Vec<_> = batch.iter().map(Submission::leaf_hash).collect();
-        let known = self.store.indices_of(&leaves).await;
-        let known = known.map_err(|error| self.halt(error.into()))?;
-        self.last_time = self.last_time.max((self.now)());
-        let Integration { commit, growth, placements } =
-            integrate(&self.edge, batch, &known, self.last_time);
+        let mut batch: Vec<_> = batch.into_iter().map(Submission::into_candidate).collect();
+        let (growth, placements) = loop {
+            let leaves: Vec<_> = batch.iter().map(|candidate| candidate.leaf_hash).collect();
+            let known = self.look_up(&leaves).await?;
+            self.last_time = self.last_time.max((self.now)());
+            let Integration { commit, growth, placements } =
+                integrate(&self.edge, batch, &known, self.last_time);
+            let Some(growth) = growth else { break (None, placements) };
 
-        if let Some(growth) = growth {
             self.metrics.batch_entries.observe(commit.entries.len() as f64);
             let timer = self.metrics.commit_seconds.start_timer();
             // A crash before this line: nothing happened, clients retry.
-            let committed = self.store.commit(self.edge.head(), commit).await;
-            committed.map_err(|error| self.halt(error))?;
-            // A crash after it: the entries are in the tree, and the start publishes a checkpoint
-            // that covers them. Nobody has been told an index, so nobody can be contradicted.
+            let outcome = self.commit(commit).await?;
             timer.observe_duration();
+            match outcome {
+                // A crash from here on: the entries are in the tree, and the start publishes a
+                // checkpoint that covers them. Nobody has been told an index, so nobody can be
+                // contradicted.
+                Outcome::Stored => break (Some(growth), placements),
+                Outcome::Moved(edge, commit) => {
+                    self.edge = edge;
+                    self.metrics.commit_conflicts.inc();
+                    batch = again(commit, placements);
+                }
+                Outcome::Full(why) => {
+                    self.turn_away(placements, &why);
+                    return Ok(());
+                }
+            }
+        };
+        if let Some(growth) = growth {
             self.edge = growth.edge().clone();
             // The publisher is told before the writers are, so that none of them waits in vain.
             let _publisher_gone = self.heads.send(growth.head()).await;
         }
-        for (reply, placement) in placements {
-            let _client_gone = reply.send(placement);
+        for (_, reply, placement) in placements {
+            let _client_gone = reply.send(Ok(placement));
         }
         Ok(())
+    }
+
+    /// Where these leaves stand already.
+    async fn look_up(&self, leaves: &[LeafHash]) -> Result<Vec<Option<LogIndex>>, CommitError> {
+        loop {
+            match self.store.indices_of(leaves).await {
+                Ok(known) => return Ok(known),
+                Err(error @ StorageError::Engine(_)) if self.store.shared() => {
+                    self.rest(&error).await;
+                }
+                Err(error) => return Err(self.halt(error.into())),
+            }
+        }
+    }
+
+    /// Stores a batch on top of the right edge. What is shared may have been moved by others.
+    async fn commit(&self, batch: Batch) -> Result<Outcome, CommitError> {
+        if self.store.shared() {
+            return self.commit_among_others(batch).await;
+        }
+        let outcome = match self.store.commit(self.edge.head(), batch).await {
+            Ok(()) => Outcome::Stored,
+            Err(CommitError::Full(why)) => Outcome::Full(why.into()),
+            Err(error) => return Err(self.halt(error)),
+        };
+        self.recovered();
+        Ok(outcome)
+    }
+
+    /// Answers a batch for which there is no room. What is known already needs none.
+    fn turn_away(&self, placements: Placements, why: &Arc<str>) {
+        tracing::warn!(%why, entries = placements.len(), "turned away: the store is full");
+        self.stop.send_replace(Some(format!("the store is full: {why}").into()));
+        for (_, reply, _) in placements {
+            let _client_gone = reply.send(Err(AddError::Full(why.clone())));
+        }
+    }
+
+    /// The store does its work again.
+    fn recovered(&self) {
+        if self.stop.borrow().is_some() {
+            tracing::info!("the log writes again");
+            self.stop.send_replace(None);
+        }
     }
 
     /// Says why nothing is written any more, before the waiting writers learn that nobody answers.

@@ -3,18 +3,19 @@
 
 use std::sync::Arc;
 
-use tlog::LeafHash;
+use storage::NewEntry;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::yield_now;
 
-use super::Placement;
+use super::integrate::{Candidate, Reply};
+use super::{AddError, Placement};
 use crate::admission::AdmittedEntry;
 use crate::limits::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, QUEUE_BYTES_MAX};
 
 /// An entry on its way to the writer, and where its writer waits for the answer.
 pub(super) struct Submission {
     pub(super) entry: AdmittedEntry,
-    pub(super) reply: oneshot::Sender<Placement>,
+    pub(super) reply: Reply,
     _room: OwnedSemaphorePermit, // until the entry is integrated
 }
 
@@ -40,13 +41,23 @@ impl Submission {
     pub(super) fn new(
         entry: AdmittedEntry,
         room: OwnedSemaphorePermit,
-    ) -> (Self, oneshot::Receiver<Placement>) {
+    ) -> (Self, oneshot::Receiver<Result<Placement, AddError>>) {
         let (reply, placed) = oneshot::channel();
         (Self { entry, reply, _room: room }, placed)
     }
 
-    pub(super) fn leaf_hash(&self) -> LeafHash {
-        self.entry.leaf_hash()
+    /// Gives its room to others.
+    pub(super) fn into_candidate(self) -> Candidate {
+        let leaf_hash = self.entry.leaf_hash();
+        let parts = self.entry.into_parts();
+        let entry = Some(NewEntry {
+            body: parts.body,
+            leaf_hash,
+            integrated_time: 0,
+            index_keys: parts.index_keys,
+            attestation: parts.attestation,
+        });
+        Candidate { leaf_hash, entry, reply: self.reply }
     }
 
     fn bytes(&self) -> usize {

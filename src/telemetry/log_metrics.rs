@@ -21,6 +21,8 @@ pub struct LogMetrics {
     pub batch_entries: Histogram,
     /// Time of a commit.
     pub commit_seconds: Histogram,
+    /// Commits that another process was faster with.
+    pub commit_conflicts: IntCounter,
     /// Time of a checkpoint signature.
     pub sign_seconds: Histogram,
     /// Time until the witnesses have cosigned a checkpoint, or have not.
@@ -44,6 +46,7 @@ pub(super) struct PerLog {
     queue_depth: IntGaugeVec,
     batch_entries: HistogramVec,
     commit_seconds: HistogramVec,
+    commit_conflicts: IntCounterVec,
     sign_seconds: HistogramVec,
     witness_seconds: HistogramVec,
     witness_quorum_missed: IntCounterVec,
@@ -69,7 +72,12 @@ impl PerLog {
             "cairn_witness_quorum_missed_total",
             "Checkpoints that were short of the witnesses' quorum when their time was over",
         );
+        let conflicts = Opts::new(
+            "cairn_commit_conflicts_total",
+            "Commits that another replica was faster with, and that were made again",
+        );
         Self {
+            commit_conflicts: registry.keep(sure(IntCounterVec::new(conflicts, LABELS))),
             queue_depth: gauge("cairn_queue_depth", "Entries that wait for a commit"),
             batch_entries: histogram(
                 "cairn_batch_entries",
@@ -106,6 +114,7 @@ impl PerLog {
                 queue_depth: self.queue_depth.with_label_values(label),
                 batch_entries: self.batch_entries.with_label_values(label),
                 commit_seconds: self.commit_seconds.with_label_values(label),
+                commit_conflicts: self.commit_conflicts.with_label_values(label),
                 sign_seconds: self.sign_seconds.with_label_values(label),
                 witness_seconds: self.witness_seconds.with_label_values(label),
                 witness_quorum_missed: self.witness_quorum_missed.with_label_values(label),

@@ -97,16 +97,17 @@ const DOORS: &[(&str, &[&str])] = &[
     ("shard", &["publisher", "reader"]),
     // the rooms do not name each other, but for the one thing that is handed over
     ("admission", &["clock", "limits"]),
-    ("sequencer", &["admission::AdmittedEntry", "clock", "limits", "telemetry"]),
-    ("publisher", &["clock", "limits", "telemetry", "web_client"]),
+    ("sequencer", &["admission::AdmittedEntry", "clock", "limits", "stored_tree", "telemetry"]),
+    ("publisher", &["clock", "limits", "stored_tree", "telemetry", "web_client"]),
     ("reader", &["limits"]),
     // not of the log: a server of its own, whose key is a file like the log's
     ("witness", &["clock", "publisher::signer"]),
     // before the rooms open, and when they are closed
-    ("recovery", &["limits"]),
-    ("fsck", &["admission::attestation_key", "limits", "recovery"]),
+    ("recovery", &["limits", "stored_tree"]),
+    ("fsck", &["admission::attestation_key", "limits", "recovery", "stored_tree"]),
     // small things that everybody may hold
     ("shards", &[]),
+    ("stored_tree", &[]),
     ("quota", &[]),
     ("heavy", &["limits"]),
     ("config", &["limits"]),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use storage::StorageError;
 
 use crate::clock::NoRandomness;
+use crate::config::PasswordError;
 use crate::publisher::signer::KeyError;
 
 /// Why a data folder is not opened.
@@ -54,6 +55,43 @@ pub(in super::super) enum DataDirError {
         /// The folder.
         path: PathBuf,
     },
+    /// The folder's logs are stored by another engine.
+    #[error(
+        "the logs of data folder {path} are stored in {bound}, and --storage asks for {asked}: \
+         leave --storage out or name {bound}; `cairn storage copy` takes a log from one to the \
+         other"
+    )]
+    OtherEngine {
+        /// The folder.
+        path: PathBuf,
+        /// What they are stored in.
+        bound: String,
+        /// What is asked for.
+        asked: &'static str,
+    },
+    /// The logs are on a server, and it is not said where.
+    #[error(
+        "the logs of data folder {path} are stored in PostgreSQL: name the server with \
+         --storage postgres://USER@HOST/DATABASE"
+    )]
+    NoServer {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// An engine of which nothing is known.
+    #[error("data folder {path} names the engine {bound:?}, which this version does not know")]
+    UnknownEngine {
+        /// The folder.
+        path: PathBuf,
+        /// As it stands in the folder.
+        bound: String,
+    },
+    /// An engine that was left out.
+    #[error("this program was built without the engine {0}: build it with `--features {0}`")]
+    NotBuiltIn(&'static str),
+    /// The database's password cannot be read.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
     /// The log's key is gone.
     #[error(
         "log {log} in {path} was made with the key in {key}, and that file is gone: bring it back, \

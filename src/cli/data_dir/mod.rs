@@ -5,7 +5,8 @@
 //!   v1.key      a log's private key (unless --key-file names one elsewhere), mode 0600
 //!   v1.pub      its public key, for clients; written last, so that it says: this log was made
 //!   v2.key …    the same for every other log
-//!   db/         the store, with the logs' identities in it
+//!   db/         the store, with the logs' identities in it, unless it is on a server
+//!   ENGINE      which engine stored it, and in which version of its format
 //!   CREATING    only while the folder is being made; a folder with it has never served anything
 //! ```
 //!
@@ -13,20 +14,21 @@
 //! does not fit is an error that names the fix; nothing is ever made anew beside what exists.
 
 mod error;
+mod stores;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use storage::rocksdb::{Options, RocksStore};
-use storage::{LogRecord, LogStore, Store, TreeId};
+use storage::{LogRecord, LogStore, StorageError, Store, TreeId};
 use tlog::{KeyId, Verifier};
 
 use crate::clock::{random_tree_id, unix_seconds};
-use crate::config::{ApiSetting, LogConfig, Settings};
+use crate::config::{ApiSetting, LogConfig, Settings, StorageSetting};
 use crate::publisher::signer::{FileSigner, KeyKind, Signer, public_key_pem};
 
 pub(super) use error::DataDirError;
+use stores::Mode;
 
 const HOSTNAME_DEFAULT: &str = "localhost";
 const STORE: &str = "db";
@@ -97,38 +99,32 @@ pub(super) async fn open_or_create(
     let path = settings.data_dir();
     let io = |source| DataDirError::Io { path: path.clone(), source };
     make_folder(&path).map_err(io)?;
-    let lock = fs::File::open(&path).map_err(io)?;
-    lock.try_lock().map_err(|error| match error {
-        fs::TryLockError::WouldBlock => DataDirError::InUse { path: path.clone() },
-        fs::TryLockError::Error(source) => io(source),
-    })?;
+    let engine = stores::engine_of(settings, &path)?;
+    let shared = matches!(engine, StorageSetting::Postgres(_));
+    let lock = lock(&path, shared)?;
     if path.join(CREATING).exists() {
-        if holds_entries(&path).await {
+        if holds_entries(settings, &path, &engine).await {
             return Err(DataDirError::NotUnfinished { path });
         }
         clear_unfinished(&path, logs).map_err(io)?;
     }
     let created = match first_file(&path).map_err(io)? {
         None => true,
-        Some(_) if path.join(STORE).is_dir() => false,
+        Some(_) if shared || path.join(STORE).is_dir() => false,
         Some(found) => return Err(DataDirError::NotALog { path, found, missing: STORE }),
     };
     let founding: Vec<_> = logs.iter().map(Founding::check).collect::<Result<_, _>>()?;
-    if created {
+    if created && !shared {
         write_synced(&path.join(CREATING), b"").map_err(io)?;
     }
-    let options = Options { create_if_missing: created, ..Options::default() };
-    let store = RocksStore::open(path.join(STORE), &options)?;
+    let mode = if created { Mode::Create } else { Mode::Write };
+    let store = stores::open(settings, &path, &engine, mode).await?;
+    stores::bind(&path, &engine).map_err(io)?;
     let mut owned = Vec::new();
     for founding in founding {
-        let known = store.logs().await?;
-        let record = known.into_iter().find(|record| record.name == founding.log.name);
-        owned.push(match record {
-            Some(record) => founding.open(&path, &store, record).await?,
-            None => founding.found(&path, &store).await?,
-        });
+        owned.push(founding.open_or_found(&path, &*store).await?);
     }
-    if created {
+    if created && !shared {
         sync_folder(&path).map_err(io)?;
         fs::remove_file(path.join(CREATING)).map_err(io)?;
         sync_folder(&path).map_err(io)?;
@@ -143,15 +139,29 @@ pub(super) async fn open_or_create(
 /// As [`DataDirError`] says.
 pub(super) async fn open_read_only(settings: &Settings) -> Result<Vec<FolderLog>, DataDirError> {
     let path = settings.data_dir();
-    if !path.join(STORE).is_dir() || path.join(CREATING).exists() {
+    let engine = stores::engine_of(settings, &path)?;
+    let shared = matches!(engine, StorageSetting::Postgres(_));
+    if !shared && !path.join(STORE).is_dir() || path.join(CREATING).exists() {
         return Err(DataDirError::Absent { path });
     }
-    let store = RocksStore::open_read_only(path.join(STORE))?;
+    let store = stores::open(settings, &path, &engine, Mode::Read).await?;
     let mut logs = Vec::new();
     for record in store.logs().await? {
         logs.push(FolderLog { store: store.log(record.tree_id).await?, record });
     }
     Ok(logs)
+}
+
+/// Locks the folder for as long as the file is open. Replicas may share one: it holds their keys.
+fn lock(path: &Path, shared: bool) -> Result<fs::File, DataDirError> {
+    let io = |source| DataDirError::Io { path: path.into(), source };
+    let lock = fs::File::open(path).map_err(io)?;
+    let locked = if shared { lock.try_lock_shared() } else { lock.try_lock() };
+    locked.map_err(|error| match error {
+        fs::TryLockError::WouldBlock => DataDirError::InUse { path: path.into() },
+        fs::TryLockError::Error(source) => io(source),
+    })?;
+    Ok(lock)
 }
 
 /// The log of that name.
@@ -197,9 +207,35 @@ impl<'a> Founding<'a> {
         self.log.set.key_file.clone().unwrap_or_else(beside)
     }
 
+    /// The log as the store knows it, or a new one.
+    async fn open_or_found(
+        &self,
+        path: &Path,
+        store: &dyn Store,
+    ) -> Result<OwnedLog, DataDirError> {
+        let name = &self.log.name;
+        let find = async || {
+            let known = store.logs().await?;
+            Ok::<_, DataDirError>(known.into_iter().find(|record| record.name == *name))
+        };
+        if let Some(record) = find().await? {
+            return self.open(path, store, record).await;
+        }
+        match self.found(path, store).await {
+            // Another replica made it in this moment.
+            Err(DataDirError::Storage(StorageError::LogExists { tree_id, name })) => {
+                match find().await? {
+                    Some(record) => self.open(path, store, record).await,
+                    None => Err(StorageError::LogExists { tree_id, name }.into()),
+                }
+            }
+            made => made,
+        }
+    }
+
     /// Makes the log. A crash before the record is stored leaves at most a key that never signed;
     /// the public key says that the record was stored.
-    async fn found(self, path: &Path, store: &dyn Store) -> Result<OwnedLog, DataDirError> {
+    async fn found(&self, path: &Path, store: &dyn Store) -> Result<OwnedLog, DataDirError> {
         let name = &self.log.name;
         let io = |source| DataDirError::Io { path: path.into(), source };
         let public_key = path.join(format!("{name}.pub"));
@@ -247,7 +283,7 @@ impl<'a> Founding<'a> {
 
     /// Holds key and settings against what the log was made with.
     async fn open(
-        self,
+        &self,
         path: &Path,
         store: &dyn Store,
         record: LogRecord,
@@ -319,8 +355,8 @@ fn make_folder(path: &Path) -> std::io::Result<()> {
 
 /// Whether there is a store with an entry: then the creation was not interrupted, whatever the
 /// folder says, a backup was copied over it for example.
-async fn holds_entries(path: &Path) -> bool {
-    let Ok(store) = RocksStore::open_read_only(path.join(STORE)) else { return false };
+async fn holds_entries(settings: &Settings, path: &Path, engine: &StorageSetting) -> bool {
+    let Ok(store) = stores::open(settings, path, engine, Mode::Read).await else { return false };
     for record in store.logs().await.unwrap_or_default() {
         let Ok(log) = store.log(record.tree_id).await else { continue };
         if log.head().await.is_ok_and(|head| head.size.0 > 0) {
@@ -341,6 +377,7 @@ fn clear_unfinished(path: &Path, logs: &[LogConfig]) -> std::io::Result<()> {
         gone(fs::remove_file(path.join(format!("{}.key", log.name))))?;
         gone(fs::remove_file(path.join(format!("{}.pub", log.name))))?;
     }
+    gone(fs::remove_file(path.join(stores::ENGINE)))?;
     gone(fs::remove_file(path.join(CREATING)))?;
     sync_folder(path)
 }

@@ -43,9 +43,10 @@ pub(super) fn of_append(error: &CreateEntryError) -> Status {
         CreateEntryError::OverQuota(_) => Code::ResourceExhausted,
         CreateEntryError::Frozen => Code::FailedPrecondition,
         CreateEntryError::TimedOut => Code::DeadlineExceeded,
-        CreateEntryError::Pushback | CreateEntryError::NoQuorum | CreateEntryError::Stopped(_) => {
-            Code::Unavailable
-        }
+        CreateEntryError::Pushback
+        | CreateEntryError::NoQuorum
+        | CreateEntryError::Full(_)
+        | CreateEntryError::Stopped(_) => Code::Unavailable,
         CreateEntryError::Read(error) => return of_read(error),
     };
     let text = match error {

@@ -73,6 +73,8 @@ pub(crate) enum Refusal {
     OverQuota(OverQuota),
     /// The log's witnesses have been away for a while.
     NoQuorum,
+    /// There is no room to store the entry; why.
+    StoreFull(String),
     /// The log takes no entries any more.
     Frozen,
     /// The entry was not published in time.
@@ -113,6 +115,10 @@ impl Refusal {
             Self::NoQuorum => {
                 (Code::Unavailable, "the log's witnesses do not answer; retry later".into())
             }
+            Self::StoreFull(_) => (
+                Code::Unavailable,
+                "the log's store is full, the entry was not written; retry later".into(),
+            ),
             Self::Frozen => (Code::Unimplemented, "log frozen".into()),
             Self::NotInTime => (
                 Code::DeadlineExceeded,
@@ -129,9 +135,11 @@ impl Refusal {
             Self::OverQuota(OverQuota::Rate { retry_after_seconds }) => {
                 Some((RETRY_AFTER, HeaderValue::from(*retry_after_seconds)))
             }
-            Self::Busy | Self::Pushback | Self::NoQuorum | Self::NotInTime => {
-                Some((RETRY_AFTER, HeaderValue::from_static("1")))
-            }
+            Self::Busy
+            | Self::Pushback
+            | Self::NoQuorum
+            | Self::StoreFull(_)
+            | Self::NotInTime => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
             Self::BodyTooLarge | Self::BodyTooSlow | Self::BodyBroken(_) => {
                 Some((CONNECTION, HeaderValue::from_static("close")))
             }
@@ -142,7 +150,10 @@ impl Refusal {
     /// What the server's log says of it.
     pub(crate) fn detail(&self) -> String {
         match self {
-            Self::BodyBroken(why) | Self::Rejected(_, why) | Self::Failed(why) => why.clone(),
+            Self::BodyBroken(why)
+            | Self::Rejected(_, why)
+            | Self::StoreFull(why)
+            | Self::Failed(why) => why.clone(),
             Self::Duplicate(_) => String::new(),
             _ => self.public().1.into_owned(),
         }
@@ -190,6 +201,7 @@ impl From<CreateEntryError> for Refusal {
             CreateEntryError::Pushback => Self::Pushback,
             CreateEntryError::OverQuota(over) => Self::OverQuota(over),
             CreateEntryError::NoQuorum => Self::NoQuorum,
+            CreateEntryError::Full(why) => Self::StoreFull(why.to_string()),
             CreateEntryError::Frozen => Self::Frozen,
             CreateEntryError::TimedOut => Self::NotInTime,
             CreateEntryError::Stopped(why) => Self::Failed(why.to_string()),
@@ -260,6 +272,13 @@ mod tests {
                 8,
                 "the log holds 9 entries, which is all that its quota allows",
                 "the log holds 9 entries, which is all that its quota allows",
+            ),
+            (
+                CreateEntryError::Full("no room".into()),
+                503,
+                14,
+                "the log's store is full, the entry was not written; retry later",
+                "no room",
             ),
             (
                 CreateEntryError::NoQuorum,

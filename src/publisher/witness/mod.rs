@@ -100,7 +100,7 @@ pub(super) struct Round {
     /// Whether they make the quorum.
     pub(super) quorum: bool,
     /// A witness that has seen more of this log than there is.
-    pub(super) ahead: Option<String>,
+    pub(super) ahead: Option<(String, TreeSize)>,
     /// What the others said, for the log.
     pub(super) complaints: Vec<String>,
 }
@@ -190,8 +190,8 @@ impl Witnessing {
                 }
                 Ok(Some((name, Err(error)))) => {
                     let text = format!("{name}: {error}");
-                    if matches!(error, WitnessError::Ahead { .. }) {
-                        round.ahead.get_or_insert(text);
+                    if let WitnessError::Ahead { seen, .. } = error {
+                        round.ahead.get_or_insert((text, seen));
                     } else {
                         round.complaints.push(text);
                     }

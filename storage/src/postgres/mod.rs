@@ -31,7 +31,7 @@ pub use options::Options;
 use options::refused;
 
 /// The version of the tables that this code reads and writes; FORMAT.md describes it.
-const FORMAT_VERSION: i32 = 1;
+pub const FORMAT_VERSION: i32 = 1;
 const SCHEMA: &str = include_str!("schema.sql");
 /// How often the tables are tried to be made: replicas that start together stand in each other's way.
 const SCHEMA_TRIES: u32 = 5;

@@ -9,7 +9,7 @@ use tlog::{LeafHash, LogIndex, NodeHash, RootHash, TreeHead, TreeSize};
 use crate::{LogRecord, StorageError, StoredCheckpoint, TreeId};
 
 /// The version of all that is described here. A store of a larger one is refused.
-pub(super) const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Key of the format version, in RocksDB's own family `default`.
 pub(super) const FORMAT_KEY: &[u8] = b"format";

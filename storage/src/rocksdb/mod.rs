@@ -24,6 +24,7 @@ use tlog::TreeHead;
 
 use crate::{LogRecord, LogStore, StorageError, Store, TreeId};
 use log::RocksLog;
+pub use keys::FORMAT_VERSION;
 pub use options::Options;
 
 /// A store in a directory. Clones are handles on the same store.
