@@ -112,6 +112,10 @@ pub const REPUBLISH_AFTER_DEFAULT: Duration = Duration::from_secs(600);
 /// How long the log rests before it asks a store again that did not answer.
 pub const STORE_RETRY_PAUSE: Duration = Duration::from_millis(100);
 
+/// Batches that a replica waits its turn for after another one was faster. So many in a row without
+/// another one's batch between them, and it commits without asking again.
+pub const TURNS_AFTER_CONFLICT: u32 = 64;
+
 /// How long a replica waits for word of the others' checkpoints before it looks for itself.
 pub const REPLICA_LOOK_AFTER: Duration = Duration::from_secs(1);
 

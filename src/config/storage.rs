@@ -42,7 +42,9 @@ impl FromStr for StorageSetting {
             _ if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
                 Ok(Self::Postgres(text.to_owned()))
             }
-            _ => Err(format!("{text:?} is none of rocksdb, fjall and postgres://USER@HOST/DATABASE")),
+            _ => {
+                Err(format!("{text:?} is none of rocksdb, fjall and postgres://USER@HOST/DATABASE"))
+            }
         }
     }
 }

@@ -207,11 +207,9 @@ impl Problem {
             Self::OverQuota(OverQuota::Rate { retry_after_seconds }) => {
                 Some((RETRY_AFTER, HeaderValue::from(*retry_after_seconds)))
             }
-            Self::Busy
-            | Self::Pushback
-            | Self::NoQuorum
-            | Self::StoreFull(_)
-            | Self::NotInTime => Some((RETRY_AFTER, RETRY_SECONDS)),
+            Self::Busy | Self::Pushback | Self::NoQuorum | Self::StoreFull(_) | Self::NotInTime => {
+                Some((RETRY_AFTER, RETRY_SECONDS))
+            }
             Self::BodyTooLarge(_) | Self::BodyTooSlow | Self::BodyBroken(_) => {
                 Some((CONNECTION, HeaderValue::from_static("close")))
             }

@@ -13,13 +13,13 @@ mod shared;
 
 use std::sync::Arc;
 
-use storage::{Batch, CommitError, LogStore, StorageError};
+use storage::{Batch, CommitError, LogStore, StorageError, Turn};
 use tlog::{Extension, InclusionProof, LeafHash, LogIndex, RightEdge, TreeHead};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::admission::AdmittedEntry;
 use crate::clock::UnixSeconds;
-use crate::limits::{QUEUE_ENTRIES_MAX, UNPUBLISHED_HEADS_MAX};
+use crate::limits::{QUEUE_ENTRIES_MAX, TURNS_AFTER_CONFLICT, UNPUBLISHED_HEADS_MAX};
 use crate::telemetry::LogMetrics;
 
 use integrate::{Integration, Placements, again, integrate};
@@ -107,7 +107,17 @@ impl Sequencer {
         let (queue, submissions) = mpsc::channel(QUEUE_ENTRIES_MAX);
         let (heads, integrated) = mpsc::channel(UNPUBLISHED_HEADS_MAX);
         let (stop, stopped) = watch::channel(None);
-        let writer = Writer { store, edge, submissions, heads, now, last_time: 0, stop, metrics };
+        let writer = Writer {
+            store,
+            edge,
+            submissions,
+            heads,
+            now,
+            last_time: 0,
+            contended: 0,
+            stop,
+            metrics,
+        };
         tokio::spawn(writer.run());
         (Self { queue, room: room(), stopped }, integrated)
     }
@@ -181,6 +191,7 @@ struct Writer {
     heads: mpsc::Sender<TreeHead>,
     now: UnixSeconds,
     last_time: i64,
+    contended: u32, // batches that are still to wait for their turn
     stop: watch::Sender<Option<Arc<str>>>,
     metrics: Arc<LogMetrics>,
 }
@@ -204,6 +215,7 @@ impl Writer {
     async fn sequence(&mut self, batch: Vec<Submission>) -> Result<(), CommitError> {
         let mut batch: Vec<_> = batch.into_iter().map(Submission::into_candidate).collect();
         let (growth, placements) = loop {
+            let turn = self.turn().await?;
             let leaves: Vec<_> = batch.iter().map(|candidate| candidate.leaf_hash).collect();
             let known = self.look_up(&leaves).await?;
             self.last_time = self.last_time.max((self.now)());
@@ -214,7 +226,7 @@ impl Writer {
             self.metrics.batch_entries.observe(commit.entries.len() as f64);
             let timer = self.metrics.commit_seconds.start_timer();
             // A crash before this line: nothing happened, clients retry.
-            let outcome = self.commit(commit).await?;
+            let outcome = self.commit(turn, commit).await?;
             timer.observe_duration();
             match outcome {
                 // A crash from here on: the entries are in the tree, and the start publishes a
@@ -222,7 +234,7 @@ impl Writer {
                 // contradicted.
                 Outcome::Stored => break (Some(growth), placements),
                 Outcome::Moved(edge, commit) => {
-                    self.edge = edge;
+                    (self.edge, self.contended) = (edge, TURNS_AFTER_CONFLICT);
                     self.metrics.commit_conflicts.inc();
                     batch = again(commit, placements);
                 }
@@ -257,9 +269,13 @@ impl Writer {
     }
 
     /// Stores a batch on top of the right edge. What is shared may have been moved by others.
-    async fn commit(&self, batch: Batch) -> Result<Outcome, CommitError> {
+    async fn commit(
+        &self,
+        turn: Option<Box<dyn Turn>>,
+        batch: Batch,
+    ) -> Result<Outcome, CommitError> {
         if self.store.shared() {
-            return self.commit_among_others(batch).await;
+            return self.commit_among_others(turn, batch).await;
         }
         let outcome = match self.store.commit(self.edge.head(), batch).await {
             Ok(()) => Outcome::Stored,

@@ -3,12 +3,12 @@
 //! A root hash commits to every entry below it. So the stored tree alone tells whether a batch is
 //! in it, whatever became of the connection that carried it.
 
-use storage::{Batch, CommitError, LogStore, StorageError};
-use tlog::{RightEdge, RootHash, TreeHead};
+use storage::{Batch, CommitError, LogStore, StorageError, Turn};
+use tlog::{LeafHash, NodeHash, RightEdge, RootHash, TreeHead};
 use tokio::time::sleep;
 
 use super::{Outcome, Writer};
-use crate::limits::STORE_RETRY_PAUSE;
+use crate::limits::{QUEUE_ENTRIES_MAX, STORE_RETRY_PAUSE, TURNS_AFTER_CONFLICT};
 use crate::stored_tree::{TreeError, edge_of, root_at};
 
 /// How the stored tree stands to a batch.
@@ -77,34 +77,91 @@ impl From<StorageError> for Broken {
 /// Where a batch stands that was built on `before` and makes `after`.
 pub(super) async fn standing(
     store: &dyn LogStore,
-    before: TreeHead,
+    before: &RightEdge,
     after: TreeHead,
 ) -> Result<Standing, Broken> {
     let stored = store.head().await?;
-    if stored.size < before.size {
-        let (stored, built_on) = (stored.size.0, before.size.0);
-        return Err(Broken::RolledBack { stored, built_on });
+    if stored == before.head() {
+        return Ok(Standing::Unmoved);
     }
     if stored.size >= after.size && root_at(store, after.size).await? == after.root {
         return Ok(Standing::Stored);
     }
-    let root = root_at(store, before.size).await?;
-    if root != before.root {
-        return Err(Broken::Forked { size: before.size.0, stored: root, known: before.root });
+    Ok(Standing::Moved(catch_up(store, before, stored).await?))
+}
+
+/// The right edge of the stored head, which is held against the one that is known: the leaves
+/// between the two have to make it, or else the tree of old has to be a part of the new.
+pub(super) async fn catch_up(
+    store: &dyn LogStore,
+    known: &RightEdge,
+    stored: TreeHead,
+) -> Result<RightEdge, Broken> {
+    let Some(new) = stored.size.0.checked_sub(known.size().0) else {
+        let (stored, built_on) = (stored.size.0, known.size().0);
+        return Err(Broken::RolledBack { stored, built_on });
+    };
+    if let Some(new) = usize::try_from(new).ok().filter(|new| *new <= QUEUE_ENTRIES_MAX) {
+        let leaves = store.hashes(0, known.size().0, new).await?;
+        let leaf = |hash: &NodeHash| LeafHash::from_bytes(*hash.as_bytes());
+        let edge = known.extend(&leaves.iter().map(leaf).collect::<Vec<_>>()).edge().clone();
+        if edge.head() == stored {
+            return Ok(edge);
+        }
     }
-    if stored.size == before.size {
-        return Ok(Standing::Unmoved);
+    let (size, known) = (known.size(), known.head().root);
+    let root = root_at(store, size).await?;
+    if root != known {
+        return Err(Broken::Forked { size: size.0, stored: root, known });
     }
-    Ok(Standing::Moved(edge_of(store, stored).await?))
+    Ok(edge_of(store, stored).await?)
 }
 
 impl Writer {
+    /// Waits for this process's turn where others write too, and goes on from where they ended.
+    ///
+    /// While nobody else writes a turn would cost a round trip and bring nothing, so there is none.
+    pub(super) async fn turn(&mut self) -> Result<Option<Box<dyn Turn>>, CommitError> {
+        while self.contended > 0 {
+            let caught_up = async {
+                let Some(turn) = self.store.turn().await? else { return Ok(None) };
+                let edge = match turn.head() == self.edge.head() {
+                    true => None,
+                    false => Some(catch_up(&*self.store, &self.edge, turn.head()).await?),
+                };
+                Ok(Some((turn, edge)))
+            };
+            match caught_up.await {
+                Ok(Some((turn, None))) => {
+                    self.contended -= 1;
+                    return Ok(Some(turn));
+                }
+                Ok(Some((turn, Some(edge)))) => {
+                    (self.edge, self.contended) = (edge, TURNS_AFTER_CONFLICT);
+                    return Ok(Some(turn));
+                }
+                Ok(None) => return Ok(None),
+                Err(Broken::Away(error)) => self.rest(&error).await,
+                Err(error) => return Err(self.halt(error.into())),
+            }
+        }
+        Ok(None)
+    }
+
     /// Stores a batch, and when that is not said to be done, finds out what became of it: as soon
     /// as the store answers again.
-    pub(super) async fn commit_among_others(&self, batch: Batch) -> Result<Outcome, CommitError> {
+    pub(super) async fn commit_among_others(
+        &self,
+        mut turn: Option<Box<dyn Turn>>,
+        batch: Batch,
+    ) -> Result<Outcome, CommitError> {
         let (before, after) = (self.edge.head(), batch.head);
         loop {
-            match self.store.commit(before, batch.clone()).await {
+            let committed = match turn.take() {
+                Some(turn) => turn.commit(batch.clone()).await,
+                None => self.store.commit(before, batch.clone()).await,
+            };
+            match committed {
                 Ok(()) => {
                     self.recovered();
                     return Ok(Outcome::Stored);
@@ -119,7 +176,7 @@ impl Writer {
             // Sending it again is harmless whatever became of it: were it stored after this look,
             // the head would be another one, and the second copy a conflict.
             let standing = loop {
-                match standing(&*self.store, before, after).await {
+                match standing(&*self.store, &self.edge, after).await {
                     Ok(standing) => break standing,
                     Err(Broken::Away(error)) => self.rest(&error).await,
                     Err(error) => return Err(self.halt(error.into())),

@@ -81,9 +81,8 @@ impl House {
         change(&mut setup);
         let publisher = Publisher::start(setup, heads).await;
         // A power cut may hit the first publication: then there is no log, and nobody was answered.
-        let publisher = publisher.map_err(|error| {
-            RecoveryError::from(storage::StorageError::Engine(Box::new(error)))
-        })?;
+        let publisher = publisher
+            .map_err(|error| RecoveryError::from(storage::StorageError::Engine(Box::new(error))))?;
         let logs = self.store.logs().await?;
         let record = logs.into_iter().find(|record| record.tree_id == self.tree_id).unwrap();
         let active = Shard::new(record, Reader::new(store), publisher);

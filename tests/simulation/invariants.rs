@@ -119,7 +119,10 @@ async fn a_damaged_tree_does_not_start() {
     let damaged = house.reopened();
     assert!(damaged.store.tamper_hash(house.tree_id, 0, 2, NodeHash::from_bytes([1; 32])));
     let error = damaged.start().await.err();
-    assert!(matches!(error, Some(RecoveryError::Tree(cairn::stored_tree::TreeError::Head { .. }))), "{error:?}");
+    assert!(
+        matches!(error, Some(RecoveryError::Tree(cairn::stored_tree::TreeError::Head { .. }))),
+        "{error:?}"
+    );
 }
 
 /// Invariant 5: one body, one leaf; the losers are answered when the winner can be read.

@@ -87,7 +87,8 @@ impl Postgres {
         let began = Instant::now();
         while !self.answers() {
             let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
-            let log = || std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            let log =
+                || std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
             assert!(ended.is_none(), "PostgreSQL ended: {}", log());
             assert!(began.elapsed() < START_MAX, "PostgreSQL does not answer: {}", log());
             std::thread::sleep(Duration::from_millis(20));
@@ -180,9 +181,9 @@ fn programs() -> Option<PathBuf> {
     versions.sort();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let candidates = versions.into_iter().rev().chain(std::env::split_paths(&path));
-    candidates.into_iter().find(|folder| {
-        ["initdb", "postgres", "psql"].iter().all(|name| folder.join(name).exists())
-    })
+    candidates
+        .into_iter()
+        .find(|folder| ["initdb", "postgres", "psql"].iter().all(|name| folder.join(name).exists()))
 }
 
 fn is_root() -> bool {

@@ -31,10 +31,7 @@ pub(super) enum Mode {
 /// # Errors
 /// [`DataDirError::OtherEngine`] when these differ, [`DataDirError::NoServer`] when the logs are in
 /// PostgreSQL and the settings do not say where.
-pub(super) fn engine_of(
-    settings: &Settings,
-    path: &Path,
-) -> Result<StorageSetting, DataDirError> {
+pub(super) fn engine_of(settings: &Settings, path: &Path) -> Result<StorageSetting, DataDirError> {
     let bound = bound_to(path)?;
     let asked = settings.storage.clone();
     match (bound.as_deref(), asked) {
@@ -46,10 +43,9 @@ pub(super) fn engine_of(
             asked: asked.engine(),
         }),
         (Some(POSTGRES), None) => Err(DataDirError::NoServer { path: path.into() }),
-        (Some(bound), None) => bound.parse().map_err(|_| DataDirError::UnknownEngine {
-            path: path.into(),
-            bound: bound.into(),
-        }),
+        (Some(bound), None) => bound
+            .parse()
+            .map_err(|_| DataDirError::UnknownEngine { path: path.into(), bound: bound.into() }),
     }
 }
 

@@ -135,11 +135,9 @@ impl Refusal {
             Self::OverQuota(OverQuota::Rate { retry_after_seconds }) => {
                 Some((RETRY_AFTER, HeaderValue::from(*retry_after_seconds)))
             }
-            Self::Busy
-            | Self::Pushback
-            | Self::NoQuorum
-            | Self::StoreFull(_)
-            | Self::NotInTime => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            Self::Busy | Self::Pushback | Self::NoQuorum | Self::StoreFull(_) | Self::NotInTime => {
+                Some((RETRY_AFTER, HeaderValue::from_static("1")))
+            }
             Self::BodyTooLarge | Self::BodyTooSlow | Self::BodyBroken(_) => {
                 Some((CONNECTION, HeaderValue::from_static("close")))
             }

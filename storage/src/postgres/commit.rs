@@ -146,7 +146,9 @@ pub(super) async fn run(
 /// The server says so when it has rolled the transaction back; then nothing was written.
 fn refusal(error: &tokio_postgres::Error) -> CommitError {
     match (failure(error), error.code()) {
-        (StorageError::Engine(why), Some(&SqlState::DISK_FULL)) => CommitError::Full(why.to_string()),
+        (StorageError::Engine(why), Some(&SqlState::DISK_FULL)) => {
+            CommitError::Full(why.to_string())
+        }
         (error, _) => CommitError::Storage(error),
     }
 }

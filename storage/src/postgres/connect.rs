@@ -27,7 +27,10 @@ const CHANNEL: &str = "cairn_published";
 /// What every session is told first. The server ends what takes too long, so that a replica that
 /// was paused in the middle of something keeps no lock.
 const SESSION: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
-                       SET idle_in_transaction_session_timeout = '10s'";
+                       SET idle_in_transaction_session_timeout = '3s'";
+/// Every statement finds its rows by a primary key. A plan that was made while a table was empty, and
+/// is kept, would read all of it for long after. Servers of other makes need not know these words.
+const PLANS: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off";
 /// A checkpoint follows from a head that is durable: losing the newest one loses nothing.
 const RELAXED: &str = "SET synchronous_commit = off";
 
@@ -58,6 +61,7 @@ fn pool(server: &Server, max: usize, greeting: &'static str) -> Result<Pool, Sto
     let greet = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
         Box::pin(async move {
             client.batch_execute(greeting).await.map_err(HookError::Backend)?;
+            let _not_postgresql = client.batch_execute(PLANS).await;
             Ok(())
         })
     });

@@ -11,10 +11,11 @@ use tokio_postgres::types::ToSql;
 
 use super::commit::{self, number};
 use super::connect::{connection, failure, tell};
-use super::{Shared, corrupt};
+use super::{Shared, corrupt, turn};
 use crate::batch::{self, level_size};
 use crate::{
-    Batch, CommitError, LogStore, StorageError, StoredCheckpoint, StoredEntry, TreeId, checkpoint,
+    Batch, CommitError, LogStore, StorageError, StoredCheckpoint, StoredEntry, TreeId, Turn,
+    checkpoint,
 };
 
 /// How often the store is looked at when the server passes nothing on.
@@ -47,6 +48,10 @@ impl PostgresLog {
         }
     }
 
+    pub(super) fn no_head(tree: TreeId) -> StorageError {
+        corrupt(format!("log {tree} has no head, or none that can be read"))
+    }
+
     async fn size(&self) -> Result<TreeSize, StorageError> {
         Ok(self.head().await?.size)
     }
@@ -70,11 +75,7 @@ impl LogStore for PostgresLog {
     async fn head(&self) -> Result<TreeHead, StorageError> {
         let sql = "SELECT size, root FROM cairn_head WHERE tree_id = $1";
         let rows = self.rows(sql, &[&self.tree.get()]).await?;
-        let head = rows.first().and_then(|row| {
-            Some(TreeHead { size: TreeSize(unsigned(row, 0)?), root: RootHash::from_bytes(hash(row, 1)?) })
-        });
-        let tree = self.tree;
-        head.ok_or_else(|| corrupt(format!("log {tree} has no head, or none that can be read")))
+        rows.first().and_then(head_of).ok_or_else(|| Self::no_head(self.tree))
     }
 
     async fn commit(&self, expected: TreeHead, batch: Batch) -> Result<(), CommitError> {
@@ -84,6 +85,10 @@ impl LogStore for PostgresLog {
             return Ok(());
         }
         Err(CommitError::Conflict { expected, stored: self.head().await? })
+    }
+
+    async fn turn(&self) -> Result<Option<Box<dyn Turn>>, StorageError> {
+        Ok(Some(Box::new(turn::take(&self.shared, self.tree).await?)))
     }
 
     async fn entries(&self, first: LogIndex, max: usize) -> Result<Vec<StoredEntry>, StorageError> {
@@ -112,14 +117,19 @@ impl LogStore for PostgresLog {
     }
 
     async fn indices_of(&self, leaves: &[LeafHash]) -> Result<Vec<Option<LogIndex>>, StorageError> {
-        let sql = "SELECT leaf_hash, idx FROM cairn_leaf \
-                   WHERE tree_id = $1 AND leaf_hash = ANY($2::bytea[])";
+        // One descent of the index for each, whatever the planner believes of the table.
+        let sql = "SELECT wanted.leaf_hash, (SELECT idx FROM cairn_leaf AS known WHERE tree_id = $1 \
+                   AND known.leaf_hash = wanted.leaf_hash) \
+                   FROM unnest($2::bytea[]) AS wanted (leaf_hash)";
         let wanted: Vec<&[u8]> = leaves.iter().map(|leaf| leaf.as_bytes().as_slice()).collect();
         let mut found = std::collections::HashMap::new();
         for row in self.rows(sql, &[&self.tree.get(), &wanted]).await? {
-            let pair = hash(&row, 0).zip(unsigned(&row, 1));
-            let (leaf, index) = pair.ok_or_else(|| corrupt("an index of a leaf cannot be read"))?;
-            found.insert(LeafHash::from_bytes(leaf), LogIndex(index));
+            let index = row.try_get::<_, Option<i64>>(1).ok().zip(hash(&row, 0));
+            let (index, leaf) =
+                index.ok_or_else(|| corrupt("an index of a leaf cannot be read"))?;
+            if let Some(index) = index.and_then(|index| u64::try_from(index).ok()) {
+                found.insert(LeafHash::from_bytes(leaf), LogIndex(index));
+            }
         }
         Ok(leaves.iter().map(|leaf| found.get(leaf).copied()).collect())
     }
@@ -152,7 +162,8 @@ impl LogStore for PostgresLog {
         let rows = self.rows(sql, &[&self.tree.get()]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let checkpoint = unsigned(row, 0).zip(row.try_get(1).ok());
-        let checkpoint = checkpoint.map(|(size, note)| StoredCheckpoint { size: TreeSize(size), note });
+        let checkpoint =
+            checkpoint.map(|(size, note)| StoredCheckpoint { size: TreeSize(size), note });
         let unreadable = || corrupt(format!("the checkpoint of log {} cannot be read", self.tree));
         checkpoint.map(Some).ok_or_else(unreadable)
     }
@@ -222,6 +233,12 @@ impl PostgresLog {
         let parsed = rows.iter().map(parse).collect::<Option<_>>();
         parsed.ok_or_else(|| corrupt(format!("a row of log {} cannot be read", self.tree)))
     }
+}
+
+/// The head in a row of size and root.
+pub(super) fn head_of(row: &Row) -> Option<TreeHead> {
+    let (size, root) = (unsigned(row, 0)?, hash(row, 1)?);
+    Some(TreeHead { size: TreeSize(size), root: RootHash::from_bytes(root) })
 }
 
 fn unsigned(row: &Row, column: usize) -> Option<u64> {

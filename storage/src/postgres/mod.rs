@@ -16,6 +16,7 @@ mod options;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod turn;
 
 use std::sync::Arc;
 

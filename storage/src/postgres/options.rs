@@ -82,11 +82,10 @@ pub(super) fn parse(options: &Options) -> Result<Server, StorageError> {
     };
     config.ssl_mode(if encrypted { SslMode::Require } else { SslMode::Disable });
     let tls = match encrypted {
-        true => Tls::verifying(
-            tls.root.as_deref(),
-            tls.certificate.as_deref().zip(tls.key.as_deref()),
-        )
-        .map_err(refused)?,
+        true => {
+            Tls::verifying(tls.root.as_deref(), tls.certificate.as_deref().zip(tls.key.as_deref()))
+                .map_err(refused)?
+        }
         false => Tls::Off,
     };
     if config.get_application_name().is_none() {

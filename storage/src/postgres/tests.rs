@@ -63,8 +63,10 @@ async fn several_may_open_it_at_once() {
 async fn replicas_hear_of_checkpoints() {
     let Some(server) = Postgres::start(&[]) else { return };
     let options = Options::new(server.url("log"));
-    let (here, there) =
-        (PostgresStore::open(&options).await.unwrap(), PostgresStore::open(&options).await.unwrap());
+    let (here, there) = (
+        PostgresStore::open(&options).await.unwrap(),
+        PostgresStore::open(&options).await.unwrap(),
+    );
     let log = here.create_log(record(tree(1))).await.unwrap();
     let other = there.log(tree(1)).await.unwrap();
     let head = add(&*log, TreeHead::empty(), vec![entry("a")]).await;
@@ -95,7 +97,10 @@ async fn a_server_that_may_lose_what_it_acknowledged_is_refused() {
         let options = Options::new(server.url("log"));
         let error = PostgresStore::open(&options).await.err().unwrap().to_string();
         assert!(error.contains(why) && error.contains("storage_accept_data_loss"), "{error}");
-        assert_eq!(server.sql("log", "SELECT count(*) FROM pg_tables WHERE tablename ~ '^cairn'"), "0");
+        assert_eq!(
+            server.sql("log", "SELECT count(*) FROM pg_tables WHERE tablename ~ '^cairn'"),
+            "0"
+        );
         let accepted = Options { accept_data_loss: true, ..options };
         let store = PostgresStore::open(&accepted).await.unwrap();
         assert!(store.doubts()[0].contains(why), "{:?}", store.doubts());
@@ -107,7 +112,10 @@ async fn a_standby_that_may_lag_is_refused_and_one_that_may_not_is_fine() {
     let Some(primary) = Postgres::start(&["wal_level=replica"]) else { return };
     let standby = primary.standby(&[]);
     let options = Options::new(primary.url("log"));
-    while primary.sql("postgres", "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") != "1" {
+    while primary
+        .sql("postgres", "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'")
+        != "1"
+    {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let error = PostgresStore::open(&options).await.err().unwrap().to_string();
@@ -124,7 +132,8 @@ async fn a_standby_that_may_lag_is_refused_and_one_that_may_not_is_fine() {
     let alone = PostgresStore::open(&Options::new(standby.url("log"))).await;
     assert!(alone.is_err());
     // Both together are: the one that takes writes is found.
-    let both = format!("postgres://cairn@127.0.0.1:{},127.0.0.1:{}/log", standby.port, primary.port);
+    let both =
+        format!("postgres://cairn@127.0.0.1:{},127.0.0.1:{}/log", standby.port, primary.port);
     let both = PostgresStore::open(&Options::new(both)).await.unwrap();
     assert_eq!(both.log(tree(1)).await.unwrap().head().await.unwrap().size, TreeSize(1));
 }
@@ -136,7 +145,10 @@ async fn what_is_wrong_in_the_tables_is_named() {
     let store = PostgresStore::open(&options).await.unwrap();
     let log = store.create_log(record(tree(1))).await.unwrap();
     let head = add(&*log, TreeHead::empty(), plain(TreeHead::empty(), 9)).await;
-    server.sql("log", "DELETE FROM cairn_entry WHERE idx = 4; DELETE FROM cairn_hash WHERE place = 7");
+    server.sql(
+        "log",
+        "DELETE FROM cairn_entry WHERE idx = 4; DELETE FROM cairn_hash WHERE place = 7",
+    );
     let gap = log.entries(tlog::LogIndex(2), 5).await.unwrap_err();
     assert!(matches!(gap, StorageError::Corrupt(_)), "{gap}");
     assert_eq!(log.entries(tlog::LogIndex(5), 99).await.unwrap().len(), 4);

@@ -23,8 +23,8 @@ use async_trait::async_trait;
 use tlog::TreeHead;
 
 use crate::{LogRecord, LogStore, StorageError, Store, TreeId};
-use log::RocksLog;
 pub use keys::FORMAT_VERSION;
+use log::RocksLog;
 pub use options::Options;
 
 /// A store in a directory. Clones are handles on the same store.
