@@ -1,10 +1,12 @@
 //! A log that other processes write to as well: who was first, and is what was sent stored?
 //!
-//! A root hash commits to every entry below it. So the stored tree alone tells whether a batch is
-//! in it, whatever became of the connection that carried it.
+//! A root hash commits to every entry below it. So the stored tree tells whether a batch is in it,
+//! whatever became of the connection that carried it. The one thing that it does not tell is whose
+//! batch that is: the same entry may have been sent to two replicas at once, and then both built
+//! the same tree. Entries that another one stored are duplicates, and carry its time.
 
 use storage::{Batch, CommitError, LogStore, StorageError, Turn};
-use tlog::{LeafHash, NodeHash, RightEdge, RootHash, TreeHead};
+use tlog::{LeafHash, LogIndex, NodeHash, RightEdge, RootHash, TreeHead};
 use tokio::time::sleep;
 
 use super::{Outcome, Writer};
@@ -12,7 +14,7 @@ use crate::limits::{QUEUE_ENTRIES_MAX, STORE_RETRY_PAUSE, TURNS_AFTER_CONFLICT};
 use crate::stored_tree::{TreeError, edge_of, root_at};
 
 /// How the stored tree stands to a batch.
-pub(super) enum Standing {
+enum Standing {
     /// It holds the batch.
     Stored,
     /// It is the one that the batch was built on.
@@ -23,7 +25,7 @@ pub(super) enum Standing {
 
 /// What is stored cannot have come of what was.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Broken {
+enum Broken {
     /// Less than there was.
     #[error(
         "the store holds {stored} entries, and held {built_on}: it was replaced by an older copy, \
@@ -74,17 +76,29 @@ impl From<StorageError> for Broken {
     }
 }
 
-/// Where a batch stands that was built on `before` and makes `after`.
-pub(super) async fn standing(
+/// A batch that may be stored: the head that it makes, and the time of its entries.
+struct Sent {
+    after: TreeHead,
+    integrated_time: i64,
+}
+
+/// Where a batch stands that was built on `before`. One that is known not to have been written is
+/// not `sent`.
+async fn standing(
     store: &dyn LogStore,
     before: &RightEdge,
-    after: TreeHead,
+    sent: Option<&Sent>,
 ) -> Result<Standing, Broken> {
     let stored = store.head().await?;
     if stored == before.head() {
         return Ok(Standing::Unmoved);
     }
-    if stored.size >= after.size && root_at(store, after.size).await? == after.root {
+    if let Some(Sent { after, integrated_time }) = sent
+        && stored.size >= after.size
+        && root_at(store, after.size).await? == after.root
+        && let [first] = store.entries(LogIndex(before.size().0), 1).await?.as_slice()
+        && first.integrated_time == *integrated_time
+    {
         return Ok(Standing::Stored);
     }
     Ok(Standing::Moved(catch_up(store, before, stored).await?))
@@ -92,7 +106,7 @@ pub(super) async fn standing(
 
 /// The right edge of the stored head, which is held against the one that is known: the leaves
 /// between the two have to make it, or else the tree of old has to be a part of the new.
-pub(super) async fn catch_up(
+async fn catch_up(
     store: &dyn LogStore,
     known: &RightEdge,
     stored: TreeHead,
@@ -155,7 +169,9 @@ impl Writer {
         mut turn: Option<Box<dyn Turn>>,
         batch: Batch,
     ) -> Result<Outcome, CommitError> {
-        let (before, after) = (self.edge.head(), batch.head);
+        let before = self.edge.head();
+        let integrated_time = batch.entries.first().map_or(0, |entry| entry.integrated_time);
+        let mut sent = None;
         loop {
             let committed = match turn.take() {
                 Some(turn) => turn.commit(batch.clone()).await,
@@ -169,6 +185,7 @@ impl Writer {
                 Err(CommitError::Full(why)) => return Ok(Outcome::Full(why.into())),
                 Err(CommitError::Conflict { .. }) => {}
                 Err(CommitError::Storage(error @ StorageError::Engine(_))) => {
+                    sent = Some(Sent { after: batch.head, integrated_time });
                     self.rest(&error).await;
                 }
                 Err(error) => return Err(self.halt(error)),
@@ -176,7 +193,7 @@ impl Writer {
             // Sending it again is harmless whatever became of it: were it stored after this look,
             // the head would be another one, and the second copy a conflict.
             let standing = loop {
-                match standing(&*self.store, &self.edge, after).await {
+                match standing(&*self.store, &self.edge, sent.as_ref()).await {
                     Ok(standing) => break standing,
                     Err(Broken::Away(error)) => self.rest(&error).await,
                     Err(error) => return Err(self.halt(error.into())),

@@ -14,12 +14,18 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves a folder on a free loopback port, and waits until it says which.
+    /// Serves a folder on a free loopback port, unless `more` names one, and waits until it says
+    /// which.
     pub(crate) fn start(folder: &Path, more: &[String]) -> Self {
-        let mut process = Command::new(CAIRN)
-            .arg("serve")
+        let mut command = Command::new(CAIRN);
+        if !more.iter().any(|argument| argument == "--listen") {
+            command.args(["serve", "--listen", "127.0.0.1:0"]);
+        } else {
+            command.arg("serve");
+        }
+        let mut process = command
             .args(["--data-dir".as_ref(), folder.join("data").as_os_str()])
-            .args(["--listen", "127.0.0.1:0", "--metrics-listen", "off"])
+            .args(["--metrics-listen", "off"])
             .args(["--log-level", "warn"])
             .args(["--head-guard".as_ref(), folder.join("guard").as_os_str()])
             .args(more)
@@ -44,10 +50,17 @@ impl Server {
         self.process.wait().unwrap();
     }
 
+    /// Sends it a signal, by name.
+    #[allow(dead_code, reason = "a module of several programs")]
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.process.id().to_string();
+        let name = format!("-{name}");
+        assert!(Command::new("kill").args([&name, &pid]).status().unwrap().success());
+    }
+
     /// SIGTERM, and waits for an orderly end.
     pub(crate) fn stop(mut self) {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.signal("TERM");
         let ended = self.process.wait().unwrap();
         let lines: Vec<_> = self.stdout.by_ref().lines().map_while(Result::ok).collect();
         assert!(ended.success(), "cairn ended with {ended} after {lines:?}");
@@ -63,8 +76,14 @@ impl Drop for Server {
 
 /// `cairn fsck` on a folder that nobody serves.
 pub(crate) fn fsck(folder: &Path) {
+    fsck_with(folder, &[]);
+}
+
+/// The same with more arguments.
+pub(crate) fn fsck_with(folder: &Path, more: &[String]) {
     let data = folder.join("data");
-    let output = Command::new(CAIRN).arg("fsck").arg("--data-dir").arg(data).output().unwrap();
+    let mut command = Command::new(CAIRN);
+    let output = command.arg("fsck").arg("--data-dir").arg(data).args(more).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     print!("{text}");
     assert!(output.status.success(), "fsck: {text}{}", String::from_utf8_lossy(&output.stderr));

@@ -180,3 +180,43 @@ async fn reads_go_on_after_the_server_was_away() {
     assert_eq!(log.head().await.unwrap(), head);
     add(&*log, head, plain(head, 1)).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn turns_are_taken_one_after_the_other() {
+    let Some(server) = Postgres::start(&[]) else { return };
+    let store = PostgresStore::open(&Options::new(server.url("log"))).await.unwrap();
+    let log = store.create_log(record(tree(1))).await.unwrap();
+    let on = TreeHead::empty();
+    let turn = log.turn().await.unwrap().unwrap();
+    assert_eq!(turn.head(), on);
+    let (other, batch) = (log.clone(), suite::batch(on, plain(on, 2)));
+    let waits = tokio::spawn(async move { other.turn().await.unwrap().unwrap().head() });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!waits.is_finished(), "two have their turn at once");
+    let head = batch.head;
+    turn.commit(batch).await.unwrap();
+    assert_eq!(waits.await.unwrap(), head);
+    // A turn that is given up leaves nothing behind, a lock least of all.
+    drop(log.turn().await.unwrap());
+    add(&*log, head, plain(head, 1)).await;
+    // A misfit is refused, and ends the turn too.
+    let turn = log.turn().await.unwrap().unwrap();
+    let stale = turn.commit(suite::batch(on, plain(on, 1))).await;
+    assert!(matches!(stale, Err(crate::CommitError::Malformed(_))), "{stale:?}");
+    assert_eq!(log.turn().await.unwrap().unwrap().head().size, TreeSize(3));
+}
+
+/// The server ends a turn whose process sleeps; what it does then is too late, and changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_was_slept_through_is_lost() {
+    let Some(server) = Postgres::start(&[]) else { return };
+    let store = PostgresStore::open(&Options::new(server.url("log"))).await.unwrap();
+    let log = store.create_log(record(tree(1))).await.unwrap();
+    let on = TreeHead::empty();
+    let turn = log.turn().await.unwrap().unwrap();
+    // It waits at the row until the server has had enough of the sleeper.
+    let head = add(&*log, on, plain(on, 1)).await;
+    let late = turn.commit(suite::batch(on, vec![entry("late")])).await;
+    assert!(matches!(late, Err(crate::CommitError::Storage(_))), "{late:?}");
+    assert_eq!(log.head().await.unwrap(), head);
+}
