@@ -12,6 +12,8 @@ pub mod memory;
 pub mod postgres;
 #[cfg(feature = "rocksdb")]
 pub mod rocksdb;
+#[cfg(feature = "rocksdb")]
+mod room;
 pub mod suite;
 
 use std::fmt;

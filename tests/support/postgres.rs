@@ -3,7 +3,7 @@
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, reason = "of tests alone")]
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -26,13 +26,18 @@ impl Postgres {
     /// Says why there is none where PostgreSQL is not installed, unless the environment says that
     /// it has to be: `CAIRN_TEST_POSTGRES=required`.
     pub fn start(settings: &[&str]) -> Option<Self> {
+        Self::start_in(&std::env::temp_dir(), settings)
+    }
+
+    /// The same, below this folder.
+    pub fn start_in(place: &Path, settings: &[&str]) -> Option<Self> {
         let Some(programs) = programs() else {
             let required = std::env::var("CAIRN_TEST_POSTGRES").is_ok_and(|it| it == "required");
             assert!(!required, "PostgreSQL's server programs (initdb, postgres) are not installed");
             eprintln!("skipped: PostgreSQL's server programs are not installed");
             return None;
         };
-        let mut server = Self::empty(programs, settings);
+        let mut server = Self::empty(programs, place, settings);
         let data = server.data();
         let initdb = ["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"];
         let mut make = server.program("initdb");
@@ -45,7 +50,7 @@ impl Postgres {
 
     /// A standby of this one, which follows it under the name `standby`.
     pub fn standby(&self, settings: &[&str]) -> Self {
-        let mut standby = Self::empty(self.programs.clone(), settings);
+        let mut standby = Self::empty(self.programs.clone(), &std::env::temp_dir(), settings);
         let mut copy = standby.program("pg_basebackup");
         let port = self.port.to_string();
         copy.args(["--host", "127.0.0.1", "--port", &port, "--username", USER])
@@ -58,8 +63,8 @@ impl Postgres {
         standby
     }
 
-    fn empty(programs: PathBuf, settings: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    fn empty(programs: PathBuf, place: &Path, settings: &[&str]) -> Self {
+        let folder = tempfile::tempdir_in(place).unwrap();
         if is_root() {
             succeed(Command::new("chown").arg("postgres").arg(folder.path()));
         }

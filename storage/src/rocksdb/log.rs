@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use ::rocksdb::properties::LIVE_SST_FILES_SIZE;
 use ::rocksdb::{DBRawIterator, ReadOptions, WriteBatch};
 use async_trait::async_trait;
 use tlog::{LeafHash, LogIndex, NodeHash, TreeHead};
@@ -12,6 +13,7 @@ use super::{Durability, Shared, blocking, corrupt, failure};
 use crate::batch::{self, level_size};
 use crate::{
     Batch, CommitError, LogStore, StorageError, StoredCheckpoint, StoredEntry, TreeId, checkpoint,
+    room,
 };
 
 /// A log of an open store.
@@ -128,12 +130,21 @@ impl Shared {
         if stored != expected {
             return Err(CommitError::Conflict { expected, stored });
         }
+        room::check(&self.path, batch, self.largest_merge())?;
         let rows = self.rows(tree, expected, batch);
         // Crash before this line: nothing happened. While it runs: all of the rows are there or
         // none is, since they are one record of the write-ahead log.
         self.write(&mut writer, rows, Durability::Synced)?;
         // Crash after it: they are there.
         Ok(())
+    }
+
+    /// Bytes of the larger of the families whose files are merged all at once.
+    fn largest_merge(&self) -> u64 {
+        let bytes = [keys::LEAVES, keys::SEARCH].map(|name| {
+            self.db.property_int_value_cf(self.family(name), LIVE_SST_FILES_SIZE).ok().flatten()
+        });
+        bytes.into_iter().flatten().max().unwrap_or(0)
     }
 
     fn rows(&self, tree: TreeId, expected: TreeHead, batch: &Batch) -> WriteBatch {
