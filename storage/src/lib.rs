@@ -7,12 +7,16 @@
 mod batch;
 mod checkpoint;
 mod error;
+#[cfg(feature = "fjall")]
+pub mod fjall;
+#[cfg(any(feature = "rocksdb", feature = "fjall"))]
+mod keys;
 pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "rocksdb")]
 pub mod rocksdb;
-#[cfg(feature = "rocksdb")]
+#[cfg(any(feature = "rocksdb", feature = "fjall"))]
 mod room;
 pub mod suite;
 

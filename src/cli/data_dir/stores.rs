@@ -73,6 +73,8 @@ pub(super) fn bind(path: &Path, engine: &StorageSetting) -> std::io::Result<()> 
     let text = match engine {
         #[cfg(feature = "rocksdb")]
         StorageSetting::Rocksdb => format!("rocksdb format {}\n", storage::rocksdb::FORMAT_VERSION),
+        #[cfg(feature = "fjall")]
+        StorageSetting::Fjall => format!("fjall format {}\n", storage::fjall::FORMAT_VERSION),
         #[cfg(feature = "postgres")]
         StorageSetting::Postgres(_) => {
             format!("{POSTGRES} format {}\n", storage::postgres::FORMAT_VERSION)
@@ -97,7 +99,7 @@ pub(super) async fn open(
     engine: &StorageSetting,
     mode: Mode,
 ) -> Result<Arc<dyn Store>, DataDirError> {
-    let _place = path.join(STORE);
+    let _place = path.join(STORE); // that of the embedded ones
     match engine {
         #[cfg(feature = "rocksdb")]
         StorageSetting::Rocksdb => {
@@ -107,6 +109,11 @@ pub(super) async fn open(
                 Mode::Read => RocksStore::open_read_only(_place)?,
                 Mode::Create | Mode::Write => RocksStore::open(_place, &options)?,
             }))
+        }
+        // Nobody can look on here: reading opens it as writing does, or says that it is open.
+        #[cfg(feature = "fjall")]
+        StorageSetting::Fjall => {
+            Ok(Arc::new(storage::fjall::FjallStore::open(_place, mode == Mode::Create)?))
         }
         #[cfg(feature = "postgres")]
         StorageSetting::Postgres(url) => {

@@ -8,9 +8,9 @@ use ::rocksdb::{DBRawIterator, ReadOptions, WriteBatch};
 use async_trait::async_trait;
 use tlog::{LeafHash, LogIndex, NodeHash, TreeHead};
 
-use super::keys::{self, Part};
 use super::{Durability, Shared, blocking, corrupt, failure};
 use crate::batch::{self, level_size};
+use crate::keys::{self, Part};
 use crate::{
     Batch, CommitError, LogStore, StorageError, StoredCheckpoint, StoredEntry, TreeId, checkpoint,
     room,

@@ -6,7 +6,6 @@
 //!
 //! Not here: what the bytes mean (`keys`), how the engine is tuned (`options`).
 
-mod keys;
 mod log;
 mod open;
 mod options;
@@ -22,10 +21,12 @@ use ::rocksdb::{ColumnFamily, DB, Error, ErrorKind, FlushOptions, IteratorMode, 
 use async_trait::async_trait;
 use tlog::TreeHead;
 
-use crate::{LogRecord, LogStore, StorageError, Store, TreeId};
-pub use keys::FORMAT_VERSION;
+use crate::{LogRecord, LogStore, StorageError, Store, TreeId, keys};
 use log::RocksLog;
 pub use options::Options;
+
+/// The version of the layout in `keys` that this engine writes. A store of a larger one is refused.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// A store in a directory. Clones are handles on the same store.
 #[derive(Clone)]

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use ::rocksdb::{DB, DBRecoveryMode, Error, ErrorKind, IteratorMode, Options as Engine};
 
-use super::{Options, corrupt, failure, keys, options, upgrade, wal};
-use crate::StorageError;
+use super::{FORMAT_VERSION, Options, corrupt, failure, options, upgrade, wal};
+use crate::{StorageError, keys};
 
 pub(super) fn for_writing(path: &Path, options: &Options) -> Result<DB, StorageError> {
     if exists(path) {
@@ -21,7 +21,7 @@ pub(super) fn for_writing(path: &Path, options: &Options) -> Result<DB, StorageE
     })?;
     if db.get(keys::FORMAT_KEY).map_err(failure)?.is_none() && is_empty(&db)? {
         // New, or the process that made it died before this line.
-        let version = keys::FORMAT_VERSION.to_be_bytes();
+        let version = FORMAT_VERSION.to_be_bytes();
         db.put_opt(keys::FORMAT_KEY, version, &options::synced()).map_err(failure)?;
     }
     upgrade::to_current(&db)?;
@@ -38,7 +38,7 @@ pub(super) fn for_reading(path: &Path) -> Result<DB, StorageError> {
         let path = path.display();
         return Err(refused(format!(
             "{path} has format version 1: `cairn serve` brings it to version {} when it starts",
-            keys::FORMAT_VERSION
+            FORMAT_VERSION
         )));
     }
     let options = Options::default();
@@ -121,10 +121,10 @@ fn check_version(db: &DB, path: &Path) -> Result<(), StorageError> {
         return Err(corrupt(format!("{path} has no format version")));
     };
     match keys::parse_version(&version) {
-        Some(keys::FORMAT_VERSION) => Ok(()),
-        Some(version) if version > keys::FORMAT_VERSION => Err(refused(format!(
+        Some(FORMAT_VERSION) => Ok(()),
+        Some(version) if version > FORMAT_VERSION => Err(refused(format!(
             "{path} has format version {version}: a newer version wrote it, this reads up to {}",
-            keys::FORMAT_VERSION
+            FORMAT_VERSION
         ))),
         _ => Err(corrupt(format!("{path} has a format version that never was"))),
     }

@@ -8,7 +8,7 @@ use ::rocksdb::{
     LogLevel, Options as Engine, UniversalCompactOptions, WriteOptions,
 };
 
-use super::keys;
+use crate::keys;
 
 const MIB: usize = 1 << 20;
 

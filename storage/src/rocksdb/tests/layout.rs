@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use tlog::{LeafHash, LogIndex};
 
 use super::*;
-use crate::rocksdb::keys::{self, Part};
+use crate::keys::{self, Part};
 
 fn trees() -> impl Strategy<Value = TreeId> {
     prop_oneof![1..=3_i64, 250..=260_i64, i64::MAX - 2..=i64::MAX, 1..=i64::MAX]
