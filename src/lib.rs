@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod copy;
 pub mod frontend;
 pub mod log;
 pub mod answers;

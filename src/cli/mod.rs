@@ -7,6 +7,7 @@ mod fsck;
 mod keygen;
 mod open_files;
 mod serve;
+mod storage;
 mod trust;
 mod witness;
 
@@ -51,6 +52,8 @@ enum Command {
     SigningConfig(trust::ConfigArgs),
     /// Recompute everything that is stored and compare
     Fsck(fsck::Args),
+    /// Copy logs from one engine to another
+    Storage(storage::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
@@ -97,6 +100,7 @@ pub fn run() -> ExitCode {
         Command::TrustedRoot(args) => trust::trusted_root(args),
         Command::SigningConfig(args) => trust::signing_config(args),
         Command::Fsck(args) => fsck::run(args),
+        Command::Storage(args) => storage::run(args),
         Command::Completions(args) => completions::run::<Cli>(args),
     };
     match result {

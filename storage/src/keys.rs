@@ -7,7 +7,7 @@
 
 use tlog::{LeafHash, LogIndex, NodeHash, RootHash, TreeHead, TreeSize};
 
-use crate::{LogRecord, StorageError, StoredCheckpoint, TreeId};
+use crate::{IndexRow, LogRecord, StorageError, StoredCheckpoint, TreeId};
 
 /// Key of the format version: in the family `default` that RocksDB has of its own, in [`LOGS`] else.
 pub(crate) const FORMAT_KEY: &[u8] = b"format";
@@ -100,6 +100,19 @@ pub(crate) fn search_hit(index_key: &str, key: &[u8]) -> Option<LogIndex> {
     let rest = key.get(index_key.len() + 1..)?;
     let (_tree, index) = rest.split_at_checked(8)?;
     Some(LogIndex(u64::from_be_bytes(index.try_into().ok()?)))
+}
+
+/// What a key of [`SEARCH`] says, when it is of this tree.
+pub(crate) fn index_row(tree: TreeId, key: &[u8]) -> Option<IndexRow> {
+    let (index_key, rest) = key.split_at_checked(key.len().checked_sub(17)?)?;
+    let rest = rest.strip_prefix(&[KEY_END])?.strip_prefix(&tree.get().to_be_bytes())?;
+    let index = LogIndex(u64::from_be_bytes(rest.try_into().ok()?));
+    Some(IndexRow { key: String::from_utf8(index_key.to_vec()).ok()?, index })
+}
+
+/// The first key of [`SEARCH`] that may come after a row, or of all.
+pub(crate) fn after_row(tree: TreeId, row: Option<&IndexRow>) -> Vec<u8> {
+    row.map_or(Vec::new(), |row| search(&row.key, tree, LogIndex(row.index.0 + 1)))
 }
 
 /// `time, body`.

@@ -6,6 +6,7 @@
 
 mod batch;
 mod checkpoint;
+mod index;
 mod error;
 #[cfg(feature = "fjall")]
 pub mod fjall;
@@ -116,6 +117,15 @@ pub struct Attestation {
     pub key: String,
     /// The bytes.
     pub data: Vec<u8>,
+}
+
+/// That an entry carries an index key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IndexRow {
+    /// The key, in lower case.
+    pub key: String,
+    /// The entry.
+    pub index: LogIndex,
 }
 
 /// One entry as it is read back.
@@ -234,6 +244,20 @@ pub trait LogStore: Send + Sync {
         from: LogIndex,
         max: usize,
     ) -> Result<Vec<LogIndex>, StorageError>;
+
+    /// Up to `max` rows of the index, those after `after` in an order of the engine's own: for
+    /// copies, which nothing else could make complete.
+    async fn index_rows(
+        &self,
+        after: Option<&IndexRow>,
+        max: usize,
+    ) -> Result<Vec<IndexRow>, StorageError>;
+
+    /// Adds rows to the index, durably; those that are there already are no error.
+    ///
+    /// # Errors
+    /// [`StorageError::Engine`] for a row of an entry that is not stored.
+    async fn add_index_rows(&self, rows: &[IndexRow]) -> Result<(), StorageError>;
 
     /// The attestation under this key.
     async fn attestation(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError>;

@@ -8,6 +8,7 @@ mod support;
 mod binding;
 mod bombs;
 mod commands;
+mod engines;
 mod hostile;
 mod logs;
 mod tenants;

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a test has no configuration")]
 
+#[allow(dead_code, reason = "the crash test needs more of it")]
 #[path = "../crash/client.rs"]
 mod client;
 mod database;
@@ -19,10 +20,12 @@ mod postgres;
 mod proxy;
 mod replicas;
 mod report;
+#[allow(dead_code, reason = "the crash test needs more of it")]
 #[path = "../crash/server.rs"]
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
+#[allow(dead_code, reason = "the crash test needs more of it")]
 #[path = "../crash/witness.rs"]
 mod witness;
 

@@ -69,6 +69,12 @@ pub(in super::super) enum DataDirError {
         /// What is asked for.
         asked: &'static str,
     },
+    /// A copy would go where it comes from.
+    #[error("{path} is the folder that is copied: name another one with --to-dir")]
+    CopyOntoItself {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The logs are on a server, and it is not said where.
     #[error(
         "the logs of data folder {path} are stored in PostgreSQL: name the server with \
@@ -87,6 +93,7 @@ pub(in super::super) enum DataDirError {
         bound: String,
     },
     /// An engine that was left out.
+    #[cfg(not(all(feature = "rocksdb", feature = "fjall", feature = "postgres")))]
     #[error("this program was built without the engine {0}: build it with `--features {0}`")]
     NotBuiltIn(&'static str),
     /// The database's password cannot be read.

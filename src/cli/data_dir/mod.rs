@@ -152,6 +152,39 @@ pub(super) async fn open_read_only(settings: &Settings) -> Result<Vec<FolderLog>
     Ok(logs)
 }
 
+/// Opens the folder that a copy goes into: an empty one, or one that holds a part of the copy. The
+/// keys and what else lies beside the store are copied first.
+///
+/// # Errors
+/// As [`DataDirError`] says.
+pub(super) async fn open_copy(
+    source: &Settings,
+    target: &Settings,
+) -> Result<Arc<dyn Store>, DataDirError> {
+    let (from, to) = (source.data_dir(), target.data_dir());
+    let io = |source| DataDirError::Io { path: to.clone(), source };
+    make_folder(&to).map_err(io)?;
+    if fs::canonicalize(&from).map_err(io)? == fs::canonicalize(&to).map_err(io)? {
+        return Err(DataDirError::CopyOntoItself { path: to });
+    }
+    let engine = stores::engine_of(target, &to)?;
+    let empty = first_file(&to).map_err(io)?.is_none();
+    if !empty && !to.join(stores::ENGINE).exists() {
+        let found = first_file(&to).map_err(io)?.unwrap_or_default();
+        return Err(DataDirError::NotALog { path: to, found, missing: stores::ENGINE });
+    }
+    let _lock = lock(&to, matches!(engine, StorageSetting::Postgres(_)))?;
+    for file in fs::read_dir(&from).map_err(io)? {
+        let path = file.map_err(io)?.path();
+        let kept = path.extension().is_some_and(|end| end == "key" || end == "pub");
+        if let Some(name) = path.file_name().filter(|_| kept) {
+            fs::copy(&path, to.join(name)).map_err(io)?; // with its mode
+        }
+    }
+    stores::bind(&to, &engine).map_err(io)?;
+    stores::open(target, &to, &engine, Mode::Create).await
+}
+
 /// Locks the folder for as long as the file is open. Replicas may share one: it holds their keys.
 fn lock(path: &Path, shared: bool) -> Result<fs::File, DataDirError> {
     let io = |source| DataDirError::Io { path: path.into(), source };

@@ -79,6 +79,7 @@ pub(super) fn bind(path: &Path, engine: &StorageSetting) -> std::io::Result<()> 
         StorageSetting::Postgres(_) => {
             format!("{POSTGRES} format {}\n", storage::postgres::FORMAT_VERSION)
         }
+        #[cfg(not(all(feature = "rocksdb", feature = "fjall", feature = "postgres")))]
         other => format!("{}\n", other.engine()),
     };
     let file = path.join(ENGINE);
@@ -130,6 +131,7 @@ pub(super) async fn open(
             }
             Ok(Arc::new(store))
         }
+        #[cfg(not(all(feature = "rocksdb", feature = "fjall", feature = "postgres")))]
         other => Err(DataDirError::NotBuiltIn(other.engine())),
     }
 }

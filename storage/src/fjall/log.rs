@@ -11,8 +11,8 @@ use super::{Shared, blocking, corrupt, failure, write};
 use crate::batch::{self, level_size};
 use crate::keys::{self, Part};
 use crate::{
-    Batch, CommitError, LogStore, StorageError, StoredCheckpoint, StoredEntry, TreeId, checkpoint,
-    room,
+    Batch, CommitError, IndexRow, LogStore, StorageError, StoredCheckpoint, StoredEntry, TreeId,
+    checkpoint, index, room,
 };
 
 /// Stands before an attestation's key: the engine has no empty keys.
@@ -88,6 +88,35 @@ impl LogStore for FjallLog {
             hits.extend(keys::search_hit(index_key, &row.key().map_err(failure)?));
         }
         Ok(hits)
+    }
+
+    async fn index_rows(
+        &self,
+        after: Option<&IndexRow>,
+        max: usize,
+    ) -> Result<Vec<IndexRow>, StorageError> {
+        let mut found = Vec::new();
+        let mut rows = self.shared.family(keys::SEARCH).range(keys::after_row(self.tree, after)..);
+        while found.len() < max
+            && let Some(row) = rows.next()
+        {
+            found.extend(keys::index_row(self.tree, &row.key().map_err(failure)?));
+        }
+        Ok(found)
+    }
+
+    async fn add_index_rows(&self, rows: &[IndexRow]) -> Result<(), StorageError> {
+        index::check(self.shared.head(self.tree)?.size, rows)?;
+        let rows: Vec<_> =
+            rows.iter().map(|row| keys::search(&row.key, self.tree, row.index)).collect();
+        blocking(&self.shared, move |shared| {
+            let (mut writer, mut batch) = (shared.writer()?, shared.batch(PersistMode::SyncAll));
+            for key in rows {
+                batch.insert(shared.family(keys::SEARCH), key, []);
+            }
+            write(&mut writer, batch)
+        })
+        .await
     }
 
     async fn attestation(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tlog::{LeafHash, LogIndex, NodeHash, TreeHead};
 
-use crate::{Batch, LogRecord, StorageError, StoredCheckpoint, StoredEntry, TreeId, checkpoint};
+use crate::{
+    Batch, IndexRow, LogRecord, StorageError, StoredCheckpoint, StoredEntry, TreeId, checkpoint,
+};
 
 /// All that a store holds.
 #[derive(Clone, Default)]
@@ -93,6 +95,14 @@ impl Image {
         }
     }
 
+    pub(super) fn add_index_rows(&mut self, tree: TreeId, rows: &[IndexRow]) {
+        self.sync();
+        let Some(log) = self.log_mut(tree) else { return };
+        for row in rows {
+            log.search.entry(row.key.clone()).or_default().insert(row.index);
+        }
+    }
+
     /// A synced write takes the unsynced ones before it along.
     fn sync(&mut self) {
         for log in &mut self.logs {
@@ -124,6 +134,16 @@ impl Log {
         self.search
             .get(key)
             .map_or(Vec::new(), |all| all.range(from..).take(max).copied().collect())
+    }
+
+    pub(super) fn index_rows(&self, after: Option<&IndexRow>, max: usize) -> Vec<IndexRow> {
+        let rows = self.search.iter().flat_map(|(key, indices)| {
+            indices.iter().map(|index| IndexRow { key: key.clone(), index: *index })
+        });
+        let mut rows: Vec<_> = rows.filter(|row| after.is_none_or(|after| row > after)).collect();
+        rows.sort();
+        rows.truncate(max);
+        rows
     }
 
     pub(super) fn checkpoint(&self) -> Option<StoredCheckpoint> {

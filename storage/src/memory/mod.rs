@@ -20,8 +20,8 @@ use tlog::{LeafHash, LogIndex, NodeHash, TreeHead};
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
 use crate::{
-    Batch, CommitError, LogRecord, LogStore, StorageError, Store, StoredCheckpoint, StoredEntry,
-    TreeId, batch,
+    Batch, CommitError, IndexRow, LogRecord, LogStore, StorageError, Store, StoredCheckpoint,
+    StoredEntry, TreeId, batch, index,
 };
 pub use faults::Fate;
 use faults::Faults;
@@ -245,6 +245,20 @@ impl LogStore for MemoryLog {
         max: usize,
     ) -> Result<Vec<LogIndex>, StorageError> {
         self.read(|log| log.search(index_key, from, max))
+    }
+
+    async fn index_rows(
+        &self,
+        after: Option<&IndexRow>,
+        max: usize,
+    ) -> Result<Vec<IndexRow>, StorageError> {
+        self.read(|log| log.index_rows(after, max))
+    }
+
+    async fn add_index_rows(&self, rows: &[IndexRow]) -> Result<(), StorageError> {
+        let mut state = self.store.state();
+        index::check(state.for_writing()?.log(self.tree)?.head.size, rows)?;
+        state.write(|image| image.add_index_rows(self.tree, rows))
     }
 
     async fn attestation(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {

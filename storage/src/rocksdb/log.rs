@@ -12,8 +12,8 @@ use super::{Durability, Shared, blocking, corrupt, failure};
 use crate::batch::{self, level_size};
 use crate::keys::{self, Part};
 use crate::{
-    Batch, CommitError, LogStore, StorageError, StoredCheckpoint, StoredEntry, TreeId, checkpoint,
-    room,
+    Batch, CommitError, IndexRow, LogStore, StorageError, StoredCheckpoint, StoredEntry, TreeId,
+    checkpoint, index, room,
 };
 
 /// A log of an open store.
@@ -92,6 +92,38 @@ impl LogStore for RocksLog {
         }
         rows.status().map_err(failure)?;
         Ok(hits)
+    }
+
+    async fn index_rows(
+        &self,
+        after: Option<&IndexRow>,
+        max: usize,
+    ) -> Result<Vec<IndexRow>, StorageError> {
+        let mut rows = self.shared.db.raw_iterator_cf(self.shared.family(keys::SEARCH));
+        rows.seek(keys::after_row(self.tree, after));
+        let mut found = Vec::new();
+        while found.len() < max
+            && let Some(key) = rows.key()
+        {
+            found.extend(keys::index_row(self.tree, key));
+            rows.next();
+        }
+        rows.status().map_err(failure)?;
+        Ok(found)
+    }
+
+    async fn add_index_rows(&self, rows: &[IndexRow]) -> Result<(), StorageError> {
+        index::check(self.shared.head(self.tree)?.size, rows)?;
+        let rows: Vec<_> =
+            rows.iter().map(|row| keys::search(&row.key, self.tree, row.index)).collect();
+        blocking(&self.shared, move |shared| {
+            let (mut writer, mut batch) = (shared.writer()?, WriteBatch::default());
+            for key in rows {
+                batch.put_cf(shared.family(keys::SEARCH), key, []);
+            }
+            shared.write(&mut writer, batch, Durability::Synced)
+        })
+        .await
     }
 
     async fn attestation(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {

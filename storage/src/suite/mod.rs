@@ -42,6 +42,7 @@ pub async fn all<P: Place>(mut fresh: impl AsyncFnMut() -> P) {
     lookups::leaves(&mut fresh().await).await;
     lookups::index_keys(&mut fresh().await).await;
     lookups::pages(&mut fresh().await).await;
+    lookups::index_rows_are_copied(&mut fresh().await).await;
     lookups::attestations(&mut fresh().await).await;
     lookups::logs_do_not_see_each_other(&mut fresh().await).await;
     for seed in 0..4 {
