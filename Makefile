@@ -1,6 +1,7 @@
 # What a person or a machine runs. `make` alone lists it.
 # One Cargo profile serves all: everything is --release, so RocksDB's C++ is compiled once.
 
+comma := ,
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 CARGO ?= cargo
@@ -24,9 +25,16 @@ LOAD ?=
 SERVE ?=
 # 1: `make instructions` writes the committed figures.
 UPDATE ?=
+# The embedded engine that `make run` and `make build` build: without rocksdb nothing takes long.
+ENGINE ?=
+export ENGINE
+FEATURES := $(if $(ENGINE),--no-default-features --features $(ENGINE)$(comma)postgres)
+
+# Rounds of the most frequent fault in `make faults`.
+FAULT_ROUNDS ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help deps run build test interop clients bench limit instructions load growth proto fmt lint deny fuzz nightly image
+.PHONY: help deps run build test faults reliability interop clients bench limit instructions load growth proto fmt lint deny fuzz nightly image
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,8 +42,8 @@ help: ## list the targets
 deps: ## check what the build needs besides Rust; as root with apt, install what is missing
 	@./.ci/deps
 
-run: deps ## build (20 minutes the first time on 2 cores) and serve a log on 127.0.0.1:3000
-	@$(CARGO) build --release --locked --bin cairn
+run: deps ## build (20 minutes the first time on 2 cores, 3 with ENGINE=fjall) and serve a log on 127.0.0.1:3000
+	@$(CARGO) build --release --locked --package cairn --bin cairn $(FEATURES)
 	@exec $(CAIRN) serve $(SERVE)
 
 build: deps
@@ -44,6 +52,15 @@ build: deps
 test: deps ## all tests that need no other service
 	$(CARGO) test --locked --manifest-path proto/generate/Cargo.toml
 	$(CARGO) test --release --locked --workspace
+
+faults: deps ## replicas, databases, wires and disks that fail, on a PostgreSQL of its own
+	@./.ci/deps postgresql
+	CAIRN_TEST_POSTGRES=required $(CARGO) test --release --locked --package storage --lib -- postgres
+	CAIRN_TEST_POSTGRES=required CAIRN_FAULT_ROUNDS=$(FAULT_ROUNDS) $(CARGO) test --release --locked --package cairn --test faults -- --nocapture --test-threads 1
+
+reliability: deps ## many rounds of all faults; writes the table of docs/reliability.md
+	@./.ci/deps postgresql
+	@./.ci/reliability
 
 clients:
 	@./tests/interop/install-clients.sh

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use client::{Client, Entry};
 use ledger::Ledger;
@@ -40,7 +40,7 @@ const SAMPLE: usize = 200;
 fn nothing_answered_is_lost_and_nothing_forks() {
     let folder = tempfile::tempdir().unwrap();
     let ledgers = Ledger::of_logs(&Server::start(folder.path(), &[]));
-    run(folder.path(), ledgers, Vec::new(), &[]);
+    run("SIGKILL of the server, under load", folder.path(), ledgers, Vec::new(), &[]);
 }
 
 #[test]
@@ -54,20 +54,29 @@ fn with_witnesses_that_die_nothing_is_published_without_them() {
     fs::write(&policy, format!("{lines}\ngroup both all w1 w2\nquorum both\n")).unwrap();
     let policy = policy.to_str().unwrap();
     let more = ["--witness-policy", policy, "--witness-mode", "wait"].map(String::from);
-    run(folder.path(), ledgers, Vec::from(witnesses), &more);
+    let fault = "SIGKILL of the server and of its witnesses in turn, under load";
+    run(fault, folder.path(), ledgers, Vec::from(witnesses), &more);
 }
 
 /// All rounds. The witnesses are the quorum.
-fn run(folder: &Path, mut logs: Vec<Ledger>, mut quorum: Vec<Witness>, more: &[String]) {
-    #[allow(clippy::disallowed_methods, reason = "a test has no configuration")]
-    let rounds = std::env::var("CAIRN_CRASH_ROUNDS").ok().and_then(|n| n.parse().ok());
+fn run(
+    fault: &str,
+    folder: &Path,
+    mut logs: Vec<Ledger>,
+    mut quorum: Vec<Witness>,
+    more: &[String],
+) {
+    let rounds = set("CAIRN_CRASH_ROUNDS").and_then(|n| n.parse().ok());
+    let (engine, mut worst) = (set("CAIRN_STORAGE").unwrap_or("rocksdb".into()), 0.0_f64);
     let rounds: usize = rounds.unwrap_or(ROUNDS);
     let mut randomness = Randomness(0x9e37_79b9_7f4a_7c15);
     println!("{rounds} rounds, {} witnesses, seed {:#x}", quorum.len(), randomness.0);
     assert_eq!(logs.len(), 2);
 
     for round in 1..=rounds {
+        let began = Instant::now();
         let mut server = Server::start(folder, more);
+        worst = worst.max(began.elapsed().as_secs_f64());
         check(&mut logs, &server, &quorum, SAMPLE);
         let answered = load_until(server.address(), &logs, || {
             sleep_ms(randomness.below(LIFE_MS_MAX) + 5);
@@ -103,6 +112,16 @@ fn run(folder: &Path, mut logs: Vec<Ledger>, mut quorum: Vec<Witness>, more: &[S
         assert!(entries > rounds, "no load on {name}: {entries} entries in {rounds} rounds");
         println!("{name}: {entries} entries answered, 0 lost; {checkpoints} checkpoints, 0 forks");
     }
+    let answered: usize = logs.iter().map(|log| log.entries.len()).sum();
+    println!(
+        "\nreliability: | {fault} | {engine} | {rounds} | {answered} | 0 | 0 | {worst:.2} s |"
+    );
+}
+
+/// What the environment says; the server reads some of it too.
+fn set(name: &str) -> Option<String> {
+    #[allow(clippy::disallowed_methods, reason = "a test has no configuration")]
+    std::env::var(name).ok()
 }
 
 fn check(logs: &mut [Ledger], server: &Server, quorum: &[Witness], sample: usize) {

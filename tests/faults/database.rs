@@ -16,7 +16,7 @@ fn the_database_dies_and_is_started_again() {
     let Some(mut database) = Postgres::start(&[]) else { return };
     let replicas = Replicas::start(2, &database.url("log"));
     let mut logs = Ledger::of_logs(&replicas.servers[0]);
-    let mut report = Report::new("SIGKILL of the database, under load", "PostgreSQL");
+    let mut report = Report::new("SIGKILL of the database, under load", "postgres");
     for round in 0..rounds(2) {
         under_load(&replicas.addresses(), &mut logs, || {
             sleep(Duration::from_millis(200 + 53 * (round as u64 % 5)));
@@ -37,7 +37,7 @@ fn the_database_dies_and_is_started_again() {
 #[test]
 fn the_primary_dies_and_the_standby_takes_over() {
     let mut report =
-        Report::new("SIGKILL of the primary, its synchronous standby promoted", "PostgreSQL");
+        Report::new("SIGKILL of the primary, its synchronous standby promoted", "postgres");
     let mut all = Vec::new();
     for _ in 0..rounds(3) {
         let Some(mut primary) = Postgres::start(&[]) else { return };
@@ -110,7 +110,7 @@ fn the_wire_to_the_database_is_cut() {
     let url = format!("postgres://cairn@127.0.0.1:{}/log", proxy.port);
     let replicas = Replicas::start(2, &url);
     let mut logs = Ledger::of_logs(&replicas.servers[0]);
-    let mut report = Report::new("connections to the database cut, under load", "PostgreSQL");
+    let mut report = Report::new("connections to the database cut, under load", "postgres");
     for round in 0..rounds(1) {
         under_load(&replicas.addresses(), &mut logs, || {
             sleep(Duration::from_millis(150 + 29 * (round as u64 % 7)));

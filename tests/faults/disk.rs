@@ -58,7 +58,7 @@ fn an_embedded_store_has_no_room() {
     let Some(volume) = Volume::mount(160) else { return };
     let mut servers = [Server::start(volume.path(), &[])];
     let mut logs = Ledger::of_logs(&servers[0]);
-    fills_up(&volume, "RocksDB", &mut servers, &mut logs);
+    fills_up(&volume, "rocksdb", &mut servers, &mut logs);
     let [mut server] = servers;
     server.kill();
     fsck(volume.path());
@@ -73,7 +73,7 @@ fn a_database_has_no_room() {
     let Some(database) = Postgres::start_in(volume.path(), &settings) else { return };
     let mut replicas = Replicas::start(2, &database.url("log"));
     let mut logs = Ledger::of_logs(&replicas.servers[0]);
-    fills_up(&volume, "PostgreSQL", &mut replicas.servers, &mut logs);
+    fills_up(&volume, "postgres", &mut replicas.servers, &mut logs);
     replicas.fsck();
     drop(replicas);
     drop(database);

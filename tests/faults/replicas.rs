@@ -72,7 +72,7 @@ fn one_of_three_dies() {
     let Some(database) = Postgres::start(&[]) else { return };
     let mut replicas = Replicas::start(3, &database.url("log"));
     let mut logs = Ledger::of_logs(&replicas.servers[0]);
-    let mut report = Report::new("SIGKILL of one of three replicas, under load", "PostgreSQL");
+    let mut report = Report::new("SIGKILL of one of three replicas, under load", "postgres");
     for round in 0..rounds(1) {
         let (dies, lives) = (round % 3, (round + 1) % 3);
         under_load(&replicas.addresses(), &mut logs, || {
@@ -100,7 +100,7 @@ fn a_paused_one_comes_back() {
     let Some(database) = Postgres::start(&[]) else { return };
     let replicas = Replicas::start(3, &database.url("log"));
     let mut logs = Ledger::of_logs(&replicas.servers[0]);
-    let mut report = Report::new("one of three replicas stands still for 4 s", "PostgreSQL");
+    let mut report = Report::new("one of three replicas stands still for 4 s", "postgres");
     for round in 0..rounds(3) {
         let (sleeps, awake) = (round % 3, (round + 1) % 3);
         under_load(&replicas.addresses(), &mut logs, || {

@@ -31,7 +31,7 @@ impl Report {
         assert!(*rounds > 0 && answered >= *rounds, "{fault}: {answered} entries, no load");
         let seconds = worst.as_secs_f64();
         println!(
-            "reliability: | {fault} | {engine} | {rounds} | {answered} | 0 | 0 | {seconds:.2} s |"
+            "\nreliability: | {fault} | {engine} | {rounds} | {answered} | 0 | 0 | {seconds:.2} s |"
         );
     }
 }

@@ -1,5 +1,6 @@
 //! A PostgreSQL server of one's own, in a temporary folder and on a free port of the loopback.
 #![allow(dead_code, reason = "a module of several programs, each of which needs a part of it")]
+#![allow(clippy::disallowed_methods, reason = "a test has no configuration")]
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, reason = "of tests alone")]
 
 use std::net::{Ipv4Addr, TcpListener};

@@ -83,7 +83,7 @@ fn the_format_is_this() {
     ] {
         assert_eq!(seen, wanted.into_bytes());
     }
-    assert_eq!(keys::FORMAT_VERSION, 2);
+    assert_eq!(FORMAT_VERSION, 2);
     assert_eq!(keys::FORMAT_KEY, b"format");
     let names = "logs entries hashes nodes leaves search attestations";
     assert_eq!(keys::FAMILIES.join(" "), names);
