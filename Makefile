@@ -42,7 +42,7 @@ help: ## list the targets
 deps: ## check what the build needs besides Rust; as root with apt, install what is missing
 	@./.ci/deps
 
-run: deps ## build (20 minutes the first time on 2 cores, 3 with ENGINE=fjall) and serve a log on 127.0.0.1:3000
+run: deps ## build (20 minutes the first time on 2 cores, 4 with ENGINE=fjall) and serve a log on 127.0.0.1:3000
 	@$(CARGO) build --release --locked --package cairn --bin cairn $(FEATURES)
 	@exec $(CAIRN) serve $(SERVE)
 

@@ -76,9 +76,11 @@ pub async fn recover(
     identity: &Identity<'_>,
     guarded: Option<&str>,
 ) -> Result<RightEdge, RecoveryError> {
+    // Before the head: other replicas may publish more at this moment.
+    let published = store.checkpoint().await?;
     let head = store.head().await?;
     let edge = edge_of(store, head).await?;
-    if let Some(published) = store.checkpoint().await? {
+    if let Some(published) = published {
         contradicts_nothing(store, head, identity, "the store", &published.note).await?;
     }
     if let Some(note) = guarded {

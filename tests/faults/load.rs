@@ -41,8 +41,9 @@ pub(crate) fn under_load(addresses: &[SocketAddr], logs: &mut [Ledger], fault: i
                 scope.spawn(move || read(*address, &name, stop, seen));
             }
         }
+        // Also when the fault finds something and panics: the writers would never end.
+        let _stops = Stops(stop);
         fault();
-        stop.store(true, Ordering::Relaxed);
     });
     for (log, seen) in logs.iter_mut().zip(seen) {
         let seen = seen.into_inner().unwrap();
@@ -50,6 +51,15 @@ pub(crate) fn under_load(addresses: &[SocketAddr], logs: &mut [Ledger], fault: i
             log.saw_checkpoint(note, &[]);
         }
         log.remember(seen.entries, &[]);
+    }
+}
+
+/// Says that it is over, when it goes.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -78,7 +78,7 @@ fn one_of_three_dies() {
         under_load(&replicas.addresses(), &mut logs, || {
             sleep(Duration::from_millis(100 + 37 * (round as u64 % 7)));
             replicas.servers[dies].kill();
-            // The others do not even wait for it: a lock of the dead one's ends with its connection.
+            // The others hardly wait for it: a lock of the dead one's ends with its connection.
             let others = serves(replicas.servers[lives].address());
             sleep(Duration::from_millis(50));
             let began = Instant::now();
