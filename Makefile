@@ -34,7 +34,7 @@ FEATURES := $(if $(ENGINE),--no-default-features --features $(ENGINE)$(comma)pos
 FAULT_ROUNDS ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help deps run build test faults reliability interop clients bench limit instructions load growth proto fmt lint deny fuzz nightly image
+.PHONY: help deps run build test faults reliability planted interop clients bench limit instructions load growth proto fmt lint deny fuzz nightly image
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,7 +110,13 @@ fuzz: ## fuzz each target for FUZZ_SECONDS
 	@./.ci/tool cargo-fuzz $(CARGO_FUZZ)
 	@./.ci/fuzz $(FUZZ_SECONDS)
 
-nightly: ## what takes long: many rounds of crashes, long fuzzing
+planted: deps ## plant the three worst bugs, one by one: the simulation has to find each
+	@./.ci/planted
+
+nightly: ## what takes long: many rounds of crashes and seeds, planted bugs, long fuzzing
+	CAIRN_SIMULATION_SEEDS=10000 $(CARGO) test --release --locked --package cairn --test simulation -- seeds --nocapture
+	$(MAKE) planted
+	$(MAKE) faults FAULT_ROUNDS=30
 	CAIRN_CRASH_ROUNDS=$(CRASH_ROUNDS) $(CARGO) test --release --locked --test crash -- --nocapture
 	$(MAKE) fuzz FUZZ_SECONDS=60
 

@@ -7,6 +7,7 @@ mod crashes;
 mod fsck;
 mod house;
 mod invariants;
+mod seeds;
 mod witnesses;
 #[path = "../support/mod.rs"]
 mod support;
