@@ -2,6 +2,7 @@
 //!
 //! Every setting stands in one struct, which is at once the flags, the environment and the file.
 
+mod choices;
 mod logs;
 mod storage;
 
@@ -9,11 +10,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Deserialize;
 
 use crate::limits::REQUEST_BODY_BYTES_DEFAULT;
 
+pub use choices::{DuplicatesSetting, LogFormat, WitnessMode};
 pub use logs::{ApiSetting, LogConfig, LogSettings, LogsError};
 pub use storage::{PasswordError, StorageSetting};
 
@@ -202,38 +204,6 @@ impl TryFrom<String> for MetricsListen {
     fn try_from(text: String) -> Result<Self, String> {
         text.parse()
     }
-}
-
-/// What a writer is told whose entry is in the log already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum DuplicatesSetting {
-    /// 409, and where it is.
-    Conflict,
-    /// The entry, with a fresh proof.
-    ReturnExisting,
-}
-
-/// What happens to a checkpoint that is short of the witnesses' quorum.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum WitnessMode {
-    /// It is published with the cosignatures that there are.
-    Publish,
-    /// It is not published until there is a quorum; writers wait, and are told so after a while.
-    Wait,
-    /// The log stops writing.
-    Stop,
-}
-
-/// Form of the log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 /// The configuration file cannot be used.

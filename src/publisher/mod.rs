@@ -2,8 +2,8 @@
 //! covers.
 //!
 //! The publisher signs only heads that storage gives back as durable, one after the other, never a
-//! smaller one. It integrates nothing. Where other replicas write to the log too, it shows what they
-//! publish as well.
+//! smaller one. It integrates nothing. Where other replicas write to the log too, it shows what
+//! they publish as well.
 
 pub mod core;
 mod guard;

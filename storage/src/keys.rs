@@ -9,7 +9,7 @@ use tlog::{LeafHash, LogIndex, NodeHash, RootHash, TreeHead, TreeSize};
 
 use crate::{IndexRow, LogRecord, StorageError, StoredCheckpoint, TreeId};
 
-/// Key of the format version: in the family `default` that RocksDB has of its own, in [`LOGS`] else.
+/// Key of the format version: in RocksDB's own family `default`, in [`LOGS`] elsewhere.
 pub(crate) const FORMAT_KEY: &[u8] = b"format";
 
 /// Record, head and newest checkpoint of every log.

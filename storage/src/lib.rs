@@ -209,7 +209,7 @@ pub trait LogStore: Send + Sync {
     ///
     /// # Errors
     /// [`CommitError::Conflict`] when the stored head is another one: nothing was written.
-    /// [`CommitError::Full`] when there is no room: nothing was written, and the next commit may try.
+    /// [`CommitError::Full`] when there is no room: nothing was written, and the next may try.
     /// [`CommitError::Storage`] otherwise: whether it was written is unknown, so the caller must
     /// stop and start again from the stored head.
     async fn commit(&self, expected: TreeHead, batch: Batch) -> Result<(), CommitError>;

@@ -14,6 +14,7 @@
 //! does not fit is an error that names the fix; nothing is ever made anew beside what exists.
 
 mod error;
+mod files;
 mod stores;
 
 use std::fs;
@@ -28,6 +29,7 @@ use crate::config::{ApiSetting, LogConfig, Settings, StorageSetting};
 use crate::publisher::signer::{FileSigner, KeyKind, Signer, public_key_pem};
 
 pub(super) use error::DataDirError;
+use files::{first_file, lock, make_folder, sync_folder, write_synced};
 use stores::Mode;
 
 const HOSTNAME_DEFAULT: &str = "localhost";
@@ -183,18 +185,6 @@ pub(super) async fn open_copy(
     }
     stores::bind(&to, &engine).map_err(io)?;
     stores::open(target, &to, &engine, Mode::Create).await
-}
-
-/// Locks the folder for as long as the file is open. Replicas may share one: it holds their keys.
-fn lock(path: &Path, shared: bool) -> Result<fs::File, DataDirError> {
-    let io = |source| DataDirError::Io { path: path.into(), source };
-    let lock = fs::File::open(path).map_err(io)?;
-    let locked = if shared { lock.try_lock_shared() } else { lock.try_lock() };
-    locked.map_err(|error| match error {
-        fs::TryLockError::WouldBlock => DataDirError::InUse { path: path.into() },
-        fs::TryLockError::Error(source) => io(source),
-    })?;
-    Ok(lock)
 }
 
 /// The log of that name.
@@ -375,17 +365,6 @@ fn warn_of_unserved(known: &[LogRecord], served: &[LogConfig]) {
     }
 }
 
-/// Makes the folder and those above it, durably: each one's name is synced.
-fn make_folder(path: &Path) -> std::io::Result<()> {
-    let above = path.ancestors().filter(|folder| !folder.as_os_str().is_empty());
-    let missing = above.take_while(|folder| !folder.exists()).count();
-    fs::create_dir_all(path)?;
-    for parent in fs::canonicalize(path)?.ancestors().skip(1).take(missing) {
-        sync_folder(parent)?;
-    }
-    Ok(())
-}
-
 /// Whether there is a store with an entry: then the creation was not interrupted, whatever the
 /// folder says, a backup was copied over it for example.
 async fn holds_entries(settings: &Settings, path: &Path, engine: &StorageSetting) -> bool {
@@ -413,26 +392,4 @@ fn clear_unfinished(path: &Path, logs: &[LogConfig]) -> std::io::Result<()> {
     gone(fs::remove_file(path.join(stores::ENGINE)))?;
     gone(fs::remove_file(path.join(CREATING)))?;
     sync_folder(path)
-}
-
-/// The name of something in the folder; what a fresh volume brings along does not count.
-fn first_file(path: &Path) -> std::io::Result<Option<String>> {
-    for file in fs::read_dir(path)? {
-        let name = file?.file_name();
-        if name != "lost+found" {
-            return Ok(Some(name.to_string_lossy().into_owned()));
-        }
-    }
-    Ok(None)
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write as _;
-    let mut file = fs::File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    fs::File::open(path)?.sync_all()
 }

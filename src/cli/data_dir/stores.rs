@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use storage::Store;
 
-use super::{DataDirError, STORE, sync_folder, write_synced};
+use super::files::{sync_folder, write_synced};
+use super::{DataDirError, STORE};
 use crate::config::{Settings, StorageSetting};
 
 pub(super) const ENGINE: &str = "ENGINE";
@@ -100,7 +101,8 @@ pub(super) async fn open(
     engine: &StorageSetting,
     mode: Mode,
 ) -> Result<Arc<dyn Store>, DataDirError> {
-    let _place = path.join(STORE); // that of the embedded ones
+    // Not every engine needs all of it, and not every program has every engine.
+    let (_place, _) = (path.join(STORE), (settings, mode));
     match engine {
         #[cfg(feature = "rocksdb")]
         StorageSetting::Rocksdb => {

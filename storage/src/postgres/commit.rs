@@ -38,7 +38,8 @@ WITH advanced AS (
 ), attestations AS (
     INSERT INTO cairn_attestation (key_hash, attestation_key, data)
     SELECT t.key_hash, t.attestation_key, t.data
-    FROM advanced, unnest($17::bytea[], $18::bytea[], $19::bytea[]) AS t (key_hash, attestation_key, data)
+    FROM advanced, unnest($17::bytea[], $18::bytea[], $19::bytea[])
+        AS t (key_hash, attestation_key, data)
     ON CONFLICT (key_hash) DO UPDATE SET data = excluded.data
 )
 SELECT tree_id FROM advanced";

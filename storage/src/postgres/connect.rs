@@ -28,8 +28,8 @@ const CHANNEL: &str = "cairn_published";
 /// was paused in the middle of something keeps no lock.
 const SESSION: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
                        SET idle_in_transaction_session_timeout = '3s'";
-/// Every statement finds its rows by a primary key. A plan that was made while a table was empty, and
-/// is kept, would read all of it for long after. Servers of other makes need not know these words.
+/// Every statement finds its rows by a primary key. A plan that was made while a table was empty,
+/// and is kept, would read all of it for long after. Servers of other makes need not know this.
 const PLANS: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off";
 /// A checkpoint follows from a head that is durable: losing the newest one loses nothing.
 const RELAXED: &str = "SET synchronous_commit = off";

@@ -34,7 +34,7 @@ use options::refused;
 /// The version of the tables that this code reads and writes; FORMAT.md describes it.
 pub const FORMAT_VERSION: i32 = 1;
 const SCHEMA: &str = include_str!("schema.sql");
-/// How often the tables are tried to be made: replicas that start together stand in each other's way.
+/// How often it is tried to make the tables: replicas that start together are in each other's way.
 const SCHEMA_TRIES: u32 = 5;
 
 /// A store on a server. Clones are handles on the same connections.

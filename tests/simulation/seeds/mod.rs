@@ -7,6 +7,7 @@
 
 mod wire;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -183,7 +184,7 @@ async fn open(store: Arc<dyn LogStore>, world: &World) -> Result<Log, String> {
 
 /// Seconds on the clock of the simulation.
 fn now() -> i64 {
-    thread_local!(static START: std::cell::Cell<Option<Instant>> = const { std::cell::Cell::new(None) });
+    thread_local!(static START: Cell<Option<Instant>> = const { Cell::new(None) });
     let start = START.with(|start| {
         let began = start.get().filter(|began| *began <= Instant::now());
         let began = began.unwrap_or_else(Instant::now);
@@ -281,7 +282,7 @@ impl World {
         let store = self.store.log(self.tree).await.unwrap();
         let log = open(store.clone(), self).await.unwrap();
         let head = store.head().await.unwrap();
-        let Seen { answered, roots } = &*self.seen.lock().unwrap();
+        let Seen { answered, roots } = std::mem::take(&mut *self.seen.lock().unwrap());
         let mut edge = RightEdge::empty();
         let mut leaves = std::collections::BTreeSet::new();
         for index in 0..=head.size.0 {
