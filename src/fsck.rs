@@ -1,5 +1,8 @@
 //! Recomputes everything that is stored of a log and compares. Reads only.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use storage::{LogStore, StorageError, StoredCheckpoint, StoredEntry};
 use tlog::{LeafHash, LogIndex, NodeHash, RightEdge, TreeHead, hash_leaf};
 
@@ -9,6 +12,8 @@ use crate::stored_tree::TreeError;
 
 /// Entries that are read at once: a tile's worth.
 const STEP: usize = 256;
+/// Searches that are on their way at once: a server answers several in the time of one.
+const SEARCHES: usize = 8;
 /// Differences that are described; the rest is only counted.
 const DESCRIBED_MAX: usize = 100;
 
@@ -23,6 +28,8 @@ pub struct Report {
     pub checkpoint: Option<u64>,
     /// Attestations that were compared with their digest.
     pub attestations: u64,
+    /// Index keys of entries that were searched for.
+    pub index_keys: u64,
     /// How many differences there are.
     pub differences: u64,
     /// The first of them, in words.
@@ -55,6 +62,7 @@ pub async fn examine(
         computed: TreeHead::empty(),
         checkpoint: None,
         attestations: 0,
+        index_keys: 0,
         differences: 0,
         described: Vec::new(),
     };
@@ -79,14 +87,15 @@ pub async fn examine(
             computed.root, computed.size, head.root, head.size
         ));
     }
-    if !store.shared() && !store.entries(LogIndex(head.size.0), 1).await?.is_empty() {
+    if !store.shared() && !store.bodies(LogIndex(head.size.0), 1).await?.is_empty() {
         report.differs(format!("there are entries beyond the head's size {}", head.size));
     }
     examine_checkpoint(store, identity, published, &mut report).await?;
     Ok(report)
 }
 
-/// Up to a tile's worth of entries: their leaf hashes, look-ups, attestations and tree nodes.
+/// Up to a tile's worth of entries: their leaf hashes, look-ups, attestations, index keys and tree
+/// nodes.
 async fn examine_entries(
     store: &dyn LogStore,
     edge: &RightEdge,
@@ -106,6 +115,7 @@ async fn examine_entries(
         }
         examine_attestation(store, entry, report).await?;
     }
+    examine_index_keys(store, entries, report).await?;
     let growth = edge.extend(&leaves);
     for level in growth.stored_hashes() {
         let stored = store.hashes(level.level, level.first, level.hashes.len()).await?;
@@ -118,6 +128,46 @@ async fn examine_entries(
         }
     }
     Ok(growth.edge().clone())
+}
+
+/// A search for each of their index keys finds those of the entries that carry it, and no others of
+/// them. One search for each key, however many carry it.
+async fn examine_index_keys(
+    store: &dyn LogStore,
+    entries: &[StoredEntry],
+    report: &mut Report,
+) -> Result<(), StorageError> {
+    let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
+    let mut carriers = BTreeMap::<&str, BTreeSet<LogIndex>>::new();
+    for entry in entries {
+        for key in &entry.index_keys {
+            let is_new = carriers.entry(key).or_default().insert(entry.index);
+            report.index_keys += u64::from(is_new);
+        }
+    }
+    let search = async |key: &str, max| {
+        let mut found = store.search(key, first.index, max).await?;
+        found.retain(|index| *index <= last.index);
+        Ok::<_, StorageError>(BTreeSet::from_iter(found))
+    };
+    let searches = stream::iter(carriers).map(async |(key, carriers)| {
+        let mut found = search(key, carriers.len() + 1).await?;
+        if found != carriers {
+            found = search(key, entries.len()).await?; // what is too much may have hidden the rest
+        }
+        Ok::<_, StorageError>((key, carriers, found))
+    });
+    let mut searches = searches.buffered(SEARCHES);
+    while let Some((key, carriers, found)) = searches.try_next().await? {
+        for index in carriers.difference(&found) {
+            report.differs(format!("a search for {key:?} does not find entry {index}"));
+        }
+        for index in found.difference(&carriers) {
+            report
+                .differs(format!("a search for {key:?} finds entry {index}, which lacks that key"));
+        }
+    }
+    Ok(())
 }
 
 async fn examine_attestation(

@@ -1,11 +1,10 @@
 //! `cairn fsck`: recompute everything that is stored and compare.
 
-use std::io::{IsTerminal, Write, stderr};
-
 use tlog::Verifier;
 
 use super::data_dir::{FolderLog, open_read_only, pick};
-use super::{Configured, Failure, Output};
+use super::exit::Exit;
+use super::{Configured, Failure, Output, progress};
 use crate::fsck::{Report, examine};
 use crate::recovery::Identity;
 
@@ -15,7 +14,7 @@ Examples:
   cairn fsck --data-dir /var/lib/cairn --output json
 
 It reads only, and works while a server has the folder open: it then sees the log as it was when it
-began. Exit code 0: all is as it should be; 1: something differs, or could not be read.";
+began. Exit code 0: all is as it should be; 8: something differs; 1: it could not be read.";
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -32,11 +31,6 @@ pub(super) struct Args {
     output: Output,
 }
 
-/// A log is not as it should be.
-#[derive(Debug, thiserror::Error)]
-#[error("{0} differences: the log is damaged")]
-struct Damaged(u64);
-
 #[tokio::main(flavor = "current_thread")]
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let settings = args.configured.resolve()?;
@@ -49,7 +43,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         let verifier = Verifier::from_spki(&log.record.public_key)?;
         let key_id = log.key_id(&verifier);
         let identity = Identity { origin: &log.record.origin, verifier: &verifier, key_id };
-        let report = examine(&*log.store, &identity, &mut progress(&log.record.name)).await?;
+        let report =
+            examine(&*log.store, &identity, &mut progress("fsck", &log.record.name)).await?;
         differences += report.differences;
         match args.output {
             Output::Text => print_text(log, &report),
@@ -59,19 +54,9 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     if args.output == Output::Json {
         println!("{}", serde_json::json!({ "logs": reports, "ok": differences == 0 }));
     }
-    if differences > 0 { Err(Damaged(differences).into()) } else { Ok(()) }
-}
-
-fn progress(name: &str) -> impl FnMut(u64, u64) + Send {
-    let terminal = stderr().is_terminal();
-    let mut shown = 0;
-    move |done, all| {
-        let percent = done * 100 / all.max(1);
-        if terminal && percent != shown {
-            shown = percent;
-            let end = if done == all { "\n" } else { "" };
-            let _unseen = write!(stderr(), "\rfsck {name}: {percent} % of {all} entries{end}");
-        }
+    match differences {
+        0 => Ok(()),
+        n => Err(Exit::Integrity.with(format!("{n} differences: the log is damaged"))),
     }
 }
 
@@ -86,6 +71,7 @@ fn print_text(log: &FolderLog, report: &Report) {
         None => println!("checkpoint  none that verifies"),
     }
     println!("attestations {} compared with their digest", report.attestations);
+    println!("index keys  {} searched for", report.index_keys);
     for difference in &report.described {
         println!("DIFFERS     {difference}");
     }
@@ -101,6 +87,7 @@ fn as_json(log: &FolderLog, report: &Report) -> serde_json::Value {
         "computed_root": report.computed.root.to_string(),
         "checkpoint_entries": report.checkpoint,
         "attestations": report.attestations,
+        "index_keys": report.index_keys,
         "differences": report.differences,
         "described": report.described,
         "ok": report.differences == 0,

@@ -18,6 +18,9 @@ pub enum StorageError {
         /// The name that was asked for.
         name: String,
     },
+    /// It was written in a format that is not read here: the text says what helps.
+    #[error("the store cannot be read: {0}")]
+    Format(String),
     /// What is stored cannot be what was written: stop, do not sign, restore.
     #[error("the store is damaged: {0}")]
     Corrupt(String),

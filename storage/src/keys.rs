@@ -7,14 +7,16 @@
 
 use tlog::{LeafHash, LogIndex, NodeHash, RootHash, TreeHead, TreeSize};
 
-use crate::{IndexRow, LogRecord, StorageError, StoredCheckpoint, TreeId};
+use crate::{
+    LogRecord, StorageError, StoredBody, StoredCheckpoint, StoredEntry, TreeId, index_keys,
+};
 
 /// Key of the format version: in RocksDB's own family `default`, in [`LOGS`] elsewhere.
 pub(crate) const FORMAT_KEY: &[u8] = b"format";
 
 /// Record, head and newest checkpoint of every log.
 pub(crate) const LOGS: &str = "logs";
-/// Canonical bodies with their integrated times.
+/// Canonical bodies with their integrated times and index keys.
 pub(crate) const ENTRIES: &str = "entries";
 /// Leaf hashes in the order of the leaves: level 0 of every tree.
 pub(crate) const HASHES: &str = "hashes";
@@ -30,6 +32,9 @@ pub(crate) const SEARCH: &str = "search";
 pub(crate) const ATTESTATIONS: &str = "attestations";
 /// Every family of this format but `default`.
 pub(crate) const FAMILIES: [&str; 7] = [LOGS, ENTRIES, HASHES, NODES, LEAVES, SEARCH, ATTESTATIONS];
+
+/// While a store is brought over: the rows of [`SEARCH`], sorted by entry. See `upgrade`.
+pub(crate) const SORTED: &str = "upgrade";
 
 /// Where the hashes of a stored level are.
 pub(crate) const fn family_of(level: u8) -> &'static str {
@@ -102,27 +107,33 @@ pub(crate) fn search_hit(index_key: &str, key: &[u8]) -> Option<LogIndex> {
     Some(LogIndex(u64::from_be_bytes(index.try_into().ok()?)))
 }
 
-/// What a key of [`SEARCH`] says, when it is of this tree.
-pub(crate) fn index_row(tree: TreeId, key: &[u8]) -> Option<IndexRow> {
-    let (index_key, rest) = key.split_at_checked(key.len().checked_sub(17)?)?;
-    let rest = rest.strip_prefix(&[KEY_END])?.strip_prefix(&tree.get().to_be_bytes())?;
-    let index = LogIndex(u64::from_be_bytes(rest.try_into().ok()?));
-    Some(IndexRow { key: String::from_utf8(index_key.to_vec()).ok()?, index })
+/// `tree, index, index key` of a key of [`SEARCH`]: in the order of the entries.
+pub(crate) fn by_entry(search: &[u8]) -> Option<Vec<u8>> {
+    let (index_key, rest) = search.split_at_checked(search.len().checked_sub(17)?)?;
+    Some([rest.strip_prefix(&[KEY_END])?, index_key].concat())
 }
 
-/// The first key of [`SEARCH`] that may come after a row, or of all.
-pub(crate) fn after_row(tree: TreeId, row: Option<&IndexRow>) -> Vec<u8> {
-    row.map_or(Vec::new(), |row| search(&row.key, tree, LogIndex(row.index.0 + 1)))
+/// `time, index keys, body`.
+pub(crate) fn entry_value(integrated_time: i64, keys: &[String], body: &[u8]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(8 + index_keys::size_hint(keys) + body.len());
+    value.extend_from_slice(&integrated_time.to_be_bytes());
+    index_keys::append(keys, &mut value);
+    value.extend_from_slice(body);
+    value
 }
 
-/// `time, body`.
-pub(crate) fn entry_value(integrated_time: i64, body: &[u8]) -> Vec<u8> {
-    [&integrated_time.to_be_bytes(), body].concat()
+pub(crate) fn parse_entry(index: u64, value: &[u8]) -> Option<StoredEntry> {
+    let (time, rest) = value.split_first_chunk()?;
+    let (index_keys, body) = index_keys::take(rest)?;
+    let integrated_time = i64::from_be_bytes(*time);
+    Some(StoredEntry { index: LogIndex(index), integrated_time, body: body.to_vec(), index_keys })
 }
 
-pub(crate) fn parse_entry(value: &[u8]) -> Option<(i64, Vec<u8>)> {
-    let (time, body) = value.split_first_chunk()?;
-    Some((i64::from_be_bytes(*time), body.to_vec()))
+/// Passes over the index keys.
+pub(crate) fn parse_body(index: u64, value: &[u8]) -> Option<StoredBody> {
+    let (time, rest) = value.split_first_chunk()?;
+    let (integrated_time, body) = (i64::from_be_bytes(*time), index_keys::skip(rest)?.to_vec());
+    Some(StoredBody { index: LogIndex(index), integrated_time, body })
 }
 
 pub(crate) fn parse_hash(value: &[u8]) -> Option<NodeHash> {

@@ -6,10 +6,11 @@
 
 mod batch;
 mod checkpoint;
-mod index;
 mod error;
 #[cfg(feature = "fjall")]
 pub mod fjall;
+#[cfg(any(feature = "rocksdb", feature = "fjall", feature = "postgres"))]
+mod index_keys;
 #[cfg(any(feature = "rocksdb", feature = "fjall"))]
 mod keys;
 pub mod memory;
@@ -20,6 +21,8 @@ pub mod rocksdb;
 #[cfg(any(feature = "rocksdb", feature = "fjall"))]
 mod room;
 pub mod suite;
+#[cfg(any(feature = "rocksdb", feature = "fjall"))]
+mod upgrade;
 
 use std::fmt;
 use std::sync::Arc;
@@ -119,18 +122,22 @@ pub struct Attestation {
     pub data: Vec<u8>,
 }
 
-/// That an entry carries an index key.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct IndexRow {
-    /// The key, in lower case.
-    pub key: String,
-    /// The entry.
-    pub index: LogIndex,
-}
-
 /// One entry as it is read back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEntry {
+    /// Its place in this tree.
+    pub index: LogIndex,
+    /// Seconds since 1970.
+    pub integrated_time: i64,
+    /// The canonical body.
+    pub body: Vec<u8>,
+    /// The keys under which a search finds it, as they were given.
+    pub index_keys: Vec<String>,
+}
+
+/// The body of an entry as it is read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredBody {
     /// Its place in this tree.
     pub index: LogIndex,
     /// Seconds since 1970.
@@ -226,6 +233,10 @@ pub trait LogStore: Send + Sync {
     /// Up to `max` entries from `first` on, in order; fewer at the end of the log.
     async fn entries(&self, first: LogIndex, max: usize) -> Result<Vec<StoredEntry>, StorageError>;
 
+    /// As [`entries`](Self::entries), without the index keys: for those who serve entries, since
+    /// keys make a read of many dearer by half.
+    async fn bodies(&self, first: LogIndex, max: usize) -> Result<Vec<StoredBody>, StorageError>;
+
     /// The hashes `first .. first + count` of a stored level; fewer when the level ends before.
     async fn hashes(
         &self,
@@ -244,20 +255,6 @@ pub trait LogStore: Send + Sync {
         from: LogIndex,
         max: usize,
     ) -> Result<Vec<LogIndex>, StorageError>;
-
-    /// Up to `max` rows of the index, those after `after` in an order of the engine's own: for
-    /// copies, which nothing else could make complete.
-    async fn index_rows(
-        &self,
-        after: Option<&IndexRow>,
-        max: usize,
-    ) -> Result<Vec<IndexRow>, StorageError>;
-
-    /// Adds rows to the index, durably; those that are there already are no error.
-    ///
-    /// # Errors
-    /// [`StorageError::Engine`] for a row of an entry that is not stored.
-    async fn add_index_rows(&self, rows: &[IndexRow]) -> Result<(), StorageError>;
 
     /// The attestation under this key.
     async fn attestation(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError>;

@@ -40,6 +40,31 @@ async fn a_sound_log_is_sound() {
     assert_eq!(report.differences, 0, "{:?}", report.described);
     assert_eq!(report.computed, report.head);
     assert_eq!(report.checkpoint, Some(ENTRIES));
+    assert_eq!(report.index_keys, 2 * ENTRIES, "a digest and a public key each");
+}
+
+#[tokio::test]
+async fn a_lost_row_of_the_index_is_named() {
+    let house = filled().await;
+    let store = house.store.log(house.tree_id).await.unwrap();
+    let [public_key, digest] = &store.entries(LogIndex(17), 1).await.unwrap()[0].index_keys[..]
+    else {
+        panic!("two keys")
+    };
+    // Of the key that all entries have, of the one that one has, and a row that is too much.
+    for (key, index) in [(public_key, 280), (digest, 17), (digest, 20)] {
+        assert!(house.store.tamper_search(house.tree_id, key, LogIndex(index)));
+    }
+    let report = examined(&house).await;
+    assert_eq!(
+        report.described,
+        [
+            format!("a search for {digest:?} does not find entry 17"),
+            format!("a search for {digest:?} finds entry 20, which lacks that key"),
+            format!("a search for {public_key:?} does not find entry 280"),
+        ]
+    );
+    assert_eq!((report.computed, report.index_keys), (report.head, 2 * ENTRIES));
 }
 
 #[tokio::test]

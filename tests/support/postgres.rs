@@ -32,6 +32,11 @@ impl Postgres {
 
     /// The same, below this folder.
     pub fn start_in(place: &Path, settings: &[&str]) -> Option<Self> {
+        Self::make(place, settings, &[])
+    }
+
+    /// The same, made by `initdb` with more arguments.
+    pub fn make(place: &Path, settings: &[&str], initdb: &[&str]) -> Option<Self> {
         let Some(programs) = programs() else {
             let required = std::env::var("CAIRN_TEST_POSTGRES").is_ok_and(|it| it == "required");
             assert!(!required, "PostgreSQL's server programs (initdb, postgres) are not installed");
@@ -40,8 +45,8 @@ impl Postgres {
         };
         let mut server = Self::empty(programs, place, settings);
         let data = server.data();
-        let initdb = ["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"];
         let mut make = server.program("initdb");
+        make.args(["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]);
         make.args(initdb).args(["--username", USER, "--pgdata"]).arg(&data);
         succeed(&mut make);
         server.begin();
@@ -80,6 +85,16 @@ impl Postgres {
     /// Where the data lies, for those who damage it.
     pub fn data_folder(&self) -> PathBuf {
         self.data()
+    }
+
+    /// Puts a file into the folder of its data, as its own and nobody else's to read.
+    pub fn place(&self, name: &str, text: &str) {
+        let path = self.data().join(name);
+        std::fs::write(&path, text).unwrap();
+        succeed(Command::new("chmod").arg("600").arg(&path));
+        if is_root() {
+            succeed(Command::new("chown").arg("postgres").arg(&path));
+        }
     }
 
     /// The URL of a database.
@@ -133,6 +148,16 @@ impl Postgres {
         while TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).is_err() {
             assert!(began.elapsed() < START_MAX, "somebody still has the port");
             std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends it in good order: all that it holds is in its tables' files.
+    pub fn stop(&mut self) {
+        let mut stop = self.program("pg_ctl");
+        stop.args(["stop", "--mode=fast", "--wait", "--pgdata"]).arg(self.data());
+        succeed(stop.stdout(Stdio::null()));
+        if let Some(mut child) = self.child.take() {
+            child.wait().unwrap();
         }
     }
 

@@ -11,8 +11,8 @@ use super::{Shared, blocking, corrupt, failure, write};
 use crate::batch::{self, level_size};
 use crate::keys::{self, Part};
 use crate::{
-    Batch, CommitError, IndexRow, LogStore, StorageError, StoredCheckpoint, StoredEntry, TreeId,
-    checkpoint, index, room,
+    Batch, CommitError, LogStore, StorageError, StoredBody, StoredCheckpoint, StoredEntry, TreeId,
+    checkpoint, room,
 };
 
 /// Stands before an attestation's key: the engine has no empty keys.
@@ -43,12 +43,11 @@ impl LogStore for FjallLog {
     }
 
     async fn entries(&self, first: LogIndex, max: usize) -> Result<Vec<StoredEntry>, StorageError> {
-        let size = self.shared.head(self.tree)?.size.0;
-        let key = |index| keys::entry(self.tree, index);
-        self.shared.run(keys::ENTRIES, clamp(first.0, max, size), key, |index, value| {
-            let (integrated_time, body) = keys::parse_entry(value)?;
-            Some(StoredEntry { index: LogIndex(index), integrated_time, body })
-        })
+        self.shared.entries(self.tree, first, max, keys::parse_entry)
+    }
+
+    async fn bodies(&self, first: LogIndex, max: usize) -> Result<Vec<StoredBody>, StorageError> {
+        self.shared.entries(self.tree, first, max, keys::parse_body)
     }
 
     async fn hashes(
@@ -90,35 +89,6 @@ impl LogStore for FjallLog {
         Ok(hits)
     }
 
-    async fn index_rows(
-        &self,
-        after: Option<&IndexRow>,
-        max: usize,
-    ) -> Result<Vec<IndexRow>, StorageError> {
-        let mut found = Vec::new();
-        let mut rows = self.shared.family(keys::SEARCH).range(keys::after_row(self.tree, after)..);
-        while found.len() < max
-            && let Some(row) = rows.next()
-        {
-            found.extend(keys::index_row(self.tree, &row.key().map_err(failure)?));
-        }
-        Ok(found)
-    }
-
-    async fn add_index_rows(&self, rows: &[IndexRow]) -> Result<(), StorageError> {
-        index::check(self.shared.head(self.tree)?.size, rows)?;
-        let rows: Vec<_> =
-            rows.iter().map(|row| keys::search(&row.key, self.tree, row.index)).collect();
-        blocking(&self.shared, move |shared| {
-            let (mut writer, mut batch) = (shared.writer()?, shared.batch(PersistMode::SyncAll));
-            for key in rows {
-                batch.insert(shared.family(keys::SEARCH), key, []);
-            }
-            write(&mut writer, batch)
-        })
-        .await
-    }
-
     async fn attestation(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
         let found = self.shared.get(keys::ATTESTATIONS, attestation_key(key))?;
         Ok(found.map(|data| data.to_vec()))
@@ -141,6 +111,17 @@ impl Shared {
         head.ok_or_else(|| corrupt(format!("log {tree} has no head, or none that can be read")))
     }
 
+    fn entries<T>(
+        &self,
+        tree: TreeId,
+        first: LogIndex,
+        max: usize,
+        parse: impl Fn(u64, &[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, StorageError> {
+        let range = clamp(first.0, max, self.head(tree)?.size.0);
+        self.run(keys::ENTRIES, range, |index| keys::entry(tree, index), parse)
+    }
+
     fn checkpoint(&self, tree: TreeId) -> Result<Option<StoredCheckpoint>, StorageError> {
         let unreadable = || corrupt(format!("the checkpoint of log {tree} cannot be read"));
         let value = self.get(keys::LOGS, keys::part(tree, Part::Checkpoint))?;
@@ -159,7 +140,7 @@ impl Shared {
                 .map(|name| self.family(name));
         let mut rows = self.batch(PersistMode::SyncAll);
         for (index, new) in (expected.size.0..).zip(&batch.entries) {
-            let value = keys::entry_value(new.integrated_time, &new.body);
+            let value = keys::entry_value(new.integrated_time, &new.index_keys, &new.body);
             rows.insert(entries, keys::entry(tree, index), value);
             rows.insert(leaves, keys::leaf(tree, &new.leaf_hash), index.to_be_bytes());
             for key in &new.index_keys {

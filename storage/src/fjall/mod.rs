@@ -8,6 +8,7 @@
 mod log;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -28,7 +29,7 @@ use crate::{LogRecord, LogStore, StorageError, Store, TreeId, keys};
 use log::FjallLog;
 
 /// The version of the layout in `keys` that this engine writes. A store of a larger one is refused.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 const MIB: u64 = 1 << 20;
 /// Bound on what is written and not yet in sorted files, for each keyspace.
@@ -49,6 +50,7 @@ struct Shared {
     db: Database,
     families: HashMap<&'static str, Keyspace>,
     path: PathBuf,
+    read_only: bool,
     writer: Mutex<Writer>,
 }
 
@@ -67,7 +69,24 @@ impl FjallStore {
     /// [`StorageError::Engine`] when there is none and none is to be made, when another process has
     /// it, or when a newer version wrote it; [`StorageError::Corrupt`] when it is damaged.
     pub fn open(path: impl AsRef<Path>, create: bool) -> Result<Self, StorageError> {
-        let path = path.as_ref();
+        let mut shared = Self::shared(path.as_ref(), create)?;
+        upgrade::to_current(&mut shared)?;
+        shared.check_version()?;
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Opens a store for reading; no other process may have it open. Writes are refused.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`StorageError::Format`] for a store that opening it for
+    /// writing would bring to this version.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StorageError> {
+        let shared = Self::shared(path.as_ref(), false)?;
+        shared.check_version()?;
+        Ok(Self { shared: Arc::new(Shared { read_only: true, ..shared }) })
+    }
+
+    fn shared(path: &Path, create: bool) -> Result<Shared, StorageError> {
         let there = path.join(MARKER).exists();
         if !there && path.join("CURRENT").exists() {
             return Err(refused(format!("{} holds a store of RocksDB", path.display())));
@@ -95,9 +114,10 @@ impl FjallStore {
         for name in keys::FAMILIES {
             families.insert(name, db.keyspace(name, || family(name)).map_err(failure)?);
         }
-        let shared = Shared { db, families, path: path.into(), writer: Mutex::default() };
-        shared.check_version(there)?;
-        Ok(Self { shared: Arc::new(shared) })
+        let (path, writer) = (path.into(), Mutex::default());
+        let shared = Shared { db, families, path, read_only: false, writer };
+        shared.make_version(there)?;
+        Ok(shared)
     }
 
     fn handle(&self, tree: TreeId) -> Arc<dyn LogStore> {
@@ -150,21 +170,33 @@ impl Store for FjallStore {
 
 impl Shared {
     /// A store without version is new, or the process that made it died before this line.
-    fn check_version(&self, there: bool) -> Result<(), StorageError> {
-        let path = self.path.display();
+    fn make_version(&self, there: bool) -> Result<(), StorageError> {
         let version = self.get(keys::LOGS, keys::FORMAT_KEY)?;
-        match version.map(|version| keys::parse_version(&version)) {
-            Some(Some(FORMAT_VERSION)) => Ok(()),
-            Some(Some(version)) if version > FORMAT_VERSION => Err(refused(format!(
+        if version.is_some() || (there && !self.logs()?.is_empty()) {
+            return Ok(());
+        }
+        let mut batch = self.batch(PersistMode::SyncAll);
+        batch.insert(self.family(keys::LOGS), keys::FORMAT_KEY, FORMAT_VERSION.to_be_bytes());
+        batch.commit().map_err(failure)
+    }
+
+    fn version(&self) -> Result<Option<u32>, StorageError> {
+        let version = self.get(keys::LOGS, keys::FORMAT_KEY)?;
+        Ok(version.and_then(|version| keys::parse_version(&version)))
+    }
+
+    fn check_version(&self) -> Result<(), StorageError> {
+        let path = self.path.display();
+        match self.version()? {
+            Some(FORMAT_VERSION) if !crate::upgrade::is_under_way(self)? => Ok(()),
+            Some(version) if version > FORMAT_VERSION => Err(StorageError::Format(format!(
                 "{path} has format version {version}: a newer version wrote it, this reads up to \
                  {FORMAT_VERSION}"
             ))),
-            None if !there || self.logs()?.is_empty() => {
-                let mut batch = self.batch(PersistMode::SyncAll);
-                let version = FORMAT_VERSION.to_be_bytes();
-                batch.insert(self.family(keys::LOGS), keys::FORMAT_KEY, version);
-                batch.commit().map_err(failure)
-            }
+            Some(1..=FORMAT_VERSION) => Err(StorageError::Format(format!(
+                "{path} has an older format version: `cairn serve` brings it to version \
+                 {FORMAT_VERSION} when it starts"
+            ))),
             _ => Err(corrupt(format!("{path} has no format version that ever was"))),
         }
     }
@@ -201,6 +233,9 @@ impl Shared {
 
     /// Waits for the write before; refuses when it failed.
     fn writer(&self) -> Result<MutexGuard<'_, Writer>, StorageError> {
+        if self.read_only {
+            return Err(refused("it was opened for reading only"));
+        }
         match self.writer.lock() {
             Ok(writer) if !writer.failed => Ok(writer),
             _ => {

@@ -1,11 +1,13 @@
 //! The engine passes the suite; what the suite cannot see is below.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use tlog::{TreeHead, TreeSize};
 
 use super::*;
 use crate::suite::{self, Place, add, plain, record, tree};
+use crate::upgrade::tests as upgraded;
 
 struct Directory(tempfile::TempDir);
 
@@ -44,10 +46,59 @@ async fn what_is_not_ours_to_read_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = FjallStore::open(folder.path(), true).unwrap();
     let logs = store.shared.family(keys::LOGS);
-    logs.insert(keys::FORMAT_KEY, 2_u32.to_be_bytes()).unwrap();
+    logs.insert(keys::FORMAT_KEY, 3_u32.to_be_bytes()).unwrap();
     drop(store);
     let error = FjallStore::open(folder.path(), true).err().unwrap().to_string();
     assert!(error.contains("newer version"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_of_version_one_is_brought_to_this_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FjallStore::open(folder.path(), true).unwrap();
+    upgraded::fill(&store).await;
+    upgraded::put_back(&*store.shared, 1);
+    drop(store);
+    let died = copy_of(folder.path());
+    let error = FjallStore::open_read_only(folder.path()).err().unwrap().to_string();
+    assert!(error.contains("`cairn serve` brings it to version 2"), "{error}");
+
+    let store = FjallStore::open(folder.path(), false).unwrap();
+    upgraded::check(&store).await;
+    assert!(!store.shared.db.keyspace_exists(keys::SORTED));
+    drop(store);
+    upgraded::check(&FjallStore::open_read_only(folder.path()).unwrap()).await;
+    upgraded::check(&FjallStore::open(folder.path(), false).unwrap()).await;
+
+    // In the sorting, after it, among the entries, and when all is done but the tidying.
+    for writes in [0, 1, 2, 5, 9, 11, u32::MAX] {
+        let folder = copy_of(died.path());
+        let mut shared = FjallStore::shared(folder.path(), false).unwrap();
+        let sorted = shared.db.keyspace(keys::SORTED, || family(keys::SORTED)).unwrap();
+        shared.families.insert(keys::SORTED, sorted);
+        let dies = upgraded::Dies { store: &shared, writes_left: Cell::new(writes) };
+        let ended = crate::upgrade::add_index_keys(&dies, FORMAT_VERSION);
+        assert_eq!(ended.is_ok(), writes == u32::MAX);
+        drop(shared);
+        let looked = FjallStore::open_read_only(folder.path());
+        assert_eq!(looked.is_ok(), ended.is_ok());
+        drop(looked);
+        let store = FjallStore::open(folder.path(), false).unwrap();
+        upgraded::check(&store).await;
+        assert!(!store.shared.db.keyspace_exists(keys::SORTED));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_opened_for_reading_is_not_written() {
+    let (folder, ..) = two_commits().await;
+    let store = FjallStore::open_read_only(folder.path()).unwrap();
+    let log = store.log(tree(1)).await.unwrap();
+    let head = log.head().await.unwrap();
+    let batch = suite::batch(head, plain(head, 1));
+    let error = log.commit(head, batch).await.unwrap_err().to_string();
+    assert!(error.contains("opened for reading only"), "{error}");
+    assert_eq!(log.entries(tlog::LogIndex(0), 99).await.unwrap().len(), 5);
 }
 
 /// A journal that ends anywhere in its last commit, as a crash leaves it: all of it or nothing.

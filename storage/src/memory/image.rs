@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tlog::{LeafHash, LogIndex, NodeHash, TreeHead};
 
 use crate::{
-    Batch, IndexRow, LogRecord, StorageError, StoredCheckpoint, StoredEntry, TreeId, checkpoint,
+    Batch, LogRecord, NewEntry, StorageError, StoredCheckpoint, StoredEntry, TreeId, checkpoint,
 };
 
 /// All that a store holds.
@@ -74,14 +74,14 @@ impl Image {
         for new in batch.entries {
             let index = LogIndex(log.entries.len() as u64);
             log.leaves.insert(new.leaf_hash, index);
-            for key in new.index_keys {
-                log.search.entry(key).or_default().insert(index);
+            for key in &new.index_keys {
+                log.search.entry(key.clone()).or_default().insert(index);
             }
             if let Some(attestation) = new.attestation {
                 self.attestations.insert(attestation.key, attestation.data);
             }
-            let integrated_time = new.integrated_time;
-            log.entries.push(StoredEntry { index, integrated_time, body: new.body });
+            let NewEntry { integrated_time, body, index_keys, .. } = new;
+            log.entries.push(StoredEntry { index, integrated_time, body, index_keys });
         }
         for new in batch.hashes {
             log.levels.entry(new.level).or_default().extend(new.hashes);
@@ -92,14 +92,6 @@ impl Image {
     pub(super) fn publish(&mut self, tree: TreeId, checkpoint: StoredCheckpoint) {
         if let Some(log) = self.log_mut(tree) {
             log.checkpoint = Some(checkpoint);
-        }
-    }
-
-    pub(super) fn add_index_rows(&mut self, tree: TreeId, rows: &[IndexRow]) {
-        self.sync();
-        let Some(log) = self.log_mut(tree) else { return };
-        for row in rows {
-            log.search.entry(row.key.clone()).or_default().insert(row.index);
         }
     }
 
@@ -118,8 +110,8 @@ impl Image {
 }
 
 impl Log {
-    pub(super) fn entries(&self, first: LogIndex, max: usize) -> Vec<StoredEntry> {
-        part(&self.entries, first.0, max).to_vec()
+    pub(super) fn entries(&self, first: LogIndex, max: usize) -> &[StoredEntry] {
+        part(&self.entries, first.0, max)
     }
 
     pub(super) fn hashes(&self, level: u8, first: u64, count: usize) -> Vec<NodeHash> {
@@ -136,16 +128,6 @@ impl Log {
             .map_or(Vec::new(), |all| all.range(from..).take(max).copied().collect())
     }
 
-    pub(super) fn index_rows(&self, after: Option<&IndexRow>, max: usize) -> Vec<IndexRow> {
-        let rows = self.search.iter().flat_map(|(key, indices)| {
-            indices.iter().map(|index| IndexRow { key: key.clone(), index: *index })
-        });
-        let mut rows: Vec<_> = rows.filter(|row| after.is_none_or(|after| row > after)).collect();
-        rows.sort();
-        rows.truncate(max);
-        rows
-    }
-
     pub(super) fn checkpoint(&self) -> Option<StoredCheckpoint> {
         self.checkpoint.clone()
     }
@@ -159,6 +141,13 @@ impl Log {
         let all = self.levels.get_mut(&level);
         let slot = all.and_then(|all| all.get_mut(usize::try_from(position).ok()?));
         slot.map(|slot| *slot = hash).is_some()
+    }
+
+    pub(super) fn tamper_search(&mut self, key: &str, index: LogIndex) {
+        let indices = self.search.entry(key.to_owned()).or_default();
+        if !indices.remove(&index) {
+            indices.insert(index);
+        }
     }
 
     pub(super) fn tamper_body(&mut self, index: LogIndex, body: &[u8]) -> bool {

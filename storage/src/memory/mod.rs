@@ -20,8 +20,8 @@ use tlog::{LeafHash, LogIndex, NodeHash, TreeHead};
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
 use crate::{
-    Batch, CommitError, IndexRow, LogRecord, LogStore, StorageError, Store, StoredCheckpoint,
-    StoredEntry, TreeId, batch, index,
+    Batch, CommitError, LogRecord, LogStore, StorageError, Store, StoredBody, StoredCheckpoint,
+    StoredEntry, TreeId, batch,
 };
 pub use faults::Fate;
 use faults::Faults;
@@ -110,6 +110,13 @@ impl MemoryStore {
     /// Changes a stored body behind everybody's back. False when there is no such entry.
     pub fn tamper_body(&self, tree: TreeId, index: LogIndex, body: &[u8]) -> bool {
         self.state().image.log_mut(tree).is_some_and(|log| log.tamper_body(index, body))
+    }
+
+    /// Takes an entry out of the search index under a key, or puts it there if it is not, behind
+    /// everybody's back. False when there is no such log.
+    pub fn tamper_search(&self, tree: TreeId, key: &str, index: LogIndex) -> bool {
+        let mut state = self.state();
+        state.image.log_mut(tree).map(|log| log.tamper_search(key, index)).is_some()
     }
 
     fn with(image: Image) -> Self {
@@ -222,7 +229,15 @@ impl LogStore for MemoryLog {
     }
 
     async fn entries(&self, first: LogIndex, max: usize) -> Result<Vec<StoredEntry>, StorageError> {
-        self.read(|log| log.entries(first, max))
+        self.read(|log| log.entries(first, max).to_vec())
+    }
+
+    async fn bodies(&self, first: LogIndex, max: usize) -> Result<Vec<StoredBody>, StorageError> {
+        let body = |entry: &StoredEntry| {
+            let StoredEntry { index, integrated_time, ref body, .. } = *entry;
+            StoredBody { index, integrated_time, body: body.clone() }
+        };
+        self.read(|log| log.entries(first, max).iter().map(body).collect())
     }
 
     async fn hashes(
@@ -245,20 +260,6 @@ impl LogStore for MemoryLog {
         max: usize,
     ) -> Result<Vec<LogIndex>, StorageError> {
         self.read(|log| log.search(index_key, from, max))
-    }
-
-    async fn index_rows(
-        &self,
-        after: Option<&IndexRow>,
-        max: usize,
-    ) -> Result<Vec<IndexRow>, StorageError> {
-        self.read(|log| log.index_rows(after, max))
-    }
-
-    async fn add_index_rows(&self, rows: &[IndexRow]) -> Result<(), StorageError> {
-        let mut state = self.store.state();
-        index::check(state.for_writing()?.log(self.tree)?.head.size, rows)?;
-        state.write(|image| image.add_index_rows(self.tree, rows))
     }
 
     async fn attestation(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {

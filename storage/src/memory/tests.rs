@@ -208,6 +208,11 @@ async fn tampering_shows() {
     let hash = NodeHash::from_bytes([9; 32]);
     assert!(store.tamper_hash(tree(), 0, 1, hash));
     assert!(store.tamper_body(tree(), LogIndex(2), b"forged"));
+    for hits in [vec![LogIndex(1)], vec![]] {
+        assert!(store.tamper_search(tree(), "key", LogIndex(1)));
+        assert_eq!(log.search("key", LogIndex(0), 9).await.unwrap(), hits);
+    }
+    assert!(!store.tamper_search(TreeId::new(2).unwrap(), "key", LogIndex(1)));
     assert!(!store.tamper_hash(tree(), 0, 3, hash));
     assert!(!store.tamper_body(tree(), LogIndex(3), b"forged"));
     assert_eq!(log.hashes(0, 1, 1).await.unwrap(), [hash]);

@@ -7,7 +7,7 @@ use tlog::{TreeHead, hash::sha256};
 use tokio_postgres::error::SqlState;
 
 use super::connect::failure;
-use crate::{Batch, CommitError, StorageError, TreeId};
+use crate::{Batch, CommitError, StorageError, TreeId, index_keys};
 
 /// Advances the head from the expected one, and adds the batch only if that was done: the rows to
 /// be inserted are joined with the head's row. A second writer waits at that row, finds another
@@ -18,9 +18,10 @@ WITH advanced AS (
     WHERE tree_id = $1 AND size = $2 AND root = $3
     RETURNING tree_id
 ), entries AS (
-    INSERT INTO cairn_entry (tree_id, idx, integrated_time, body)
-    SELECT tree_id, t.idx, t.integrated_time, t.body
-    FROM advanced, unnest($6::bigint[], $7::bigint[], $8::bytea[]) AS t (idx, integrated_time, body)
+    INSERT INTO cairn_entry (tree_id, idx, integrated_time, body, index_keys)
+    SELECT tree_id, t.idx, t.integrated_time, t.body, t.index_keys
+    FROM advanced, unnest($6::bigint[], $7::bigint[], $8::bytea[], $20::bytea[])
+        AS t (idx, integrated_time, body, index_keys)
 ), leaves AS (
     INSERT INTO cairn_leaf (tree_id, leaf_hash, idx)
     SELECT tree_id, t.leaf_hash, t.idx
@@ -61,6 +62,7 @@ struct Columns<'a> {
     attestation_hashes: Vec<Vec<u8>>,
     attestation_keys: Vec<&'a [u8]>,
     attestations: Vec<&'a [u8]>,
+    lists_of_keys: Vec<Vec<u8>>,
 }
 
 impl<'a> Columns<'a> {
@@ -73,6 +75,9 @@ impl<'a> Columns<'a> {
             all.indices.push(index);
             all.times.push(new.integrated_time);
             all.bodies.push(&new.body);
+            let mut list = Vec::with_capacity(index_keys::size_hint(&new.index_keys));
+            index_keys::append(&new.index_keys, &mut list);
+            all.lists_of_keys.push(list);
             leaves.insert(&new.leaf_hash, index);
             for key in &new.index_keys {
                 all.key_hashes.push(sha256(key.as_bytes()).to_vec());
@@ -135,6 +140,7 @@ pub(super) async fn run(
                 &all.attestation_hashes,
                 &all.attestation_keys,
                 &all.attestations,
+                &all.lists_of_keys,
             ],
         )
         .await;

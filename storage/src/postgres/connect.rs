@@ -1,10 +1,12 @@
 //! Connections: two pools, and one that listens.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Client, Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime,
+    Client, ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, PoolError,
+    RecyclingMethod, Runtime,
 };
 use tokio::sync::watch;
 use tokio_postgres::error::SqlState;
@@ -31,7 +33,8 @@ const SESSION: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; 
 /// Every statement finds its rows by a primary key. A plan that was made while a table was empty,
 /// and is kept, would read all of it for long after. Servers of other makes need not know this.
 const PLANS: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off";
-/// A checkpoint follows from a head that is durable: losing the newest one loses nothing.
+/// On top of that, where checkpoints are kept: one follows from a head that is durable, so losing
+/// the newest one loses nothing.
 const RELAXED: &str = "SET synchronous_commit = off";
 
 /// All connections to one server.
@@ -44,23 +47,25 @@ pub(super) struct Connections {
 impl Connections {
     pub(super) fn new(server: &Server, readers_max: usize) -> Result<Self, StorageError> {
         Ok(Self {
-            readers: pool(server, readers_max, SESSION)?,
-            writers: pool(server, WRITERS_MAX, SESSION)?,
-            keepers: pool(server, KEEPERS_MAX, RELAXED)?,
+            readers: pool(server, readers_max, &[SESSION])?,
+            writers: pool(server, WRITERS_MAX, &[SESSION])?,
+            keepers: pool(server, KEEPERS_MAX, &[SESSION, RELAXED])?,
         })
     }
 }
 
-fn pool(server: &Server, max: usize, greeting: &'static str) -> Result<Pool, StorageError> {
+fn pool(server: &Server, max: usize, greeting: &[&str]) -> Result<Pool, StorageError> {
     let config = server.config.clone();
     let fast = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = match server.tls.connector() {
         Some(tls) => Manager::from_config(config, tls, fast),
         None => Manager::from_config(config, NoTls, fast),
     };
-    let greet = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
+    let greeting: Arc<str> = greeting.join("; ").into();
+    let greet = Hook::async_fn(move |client: &mut ClientWrapper, _| {
+        let greeting = greeting.clone();
         Box::pin(async move {
-            client.batch_execute(greeting).await.map_err(HookError::Backend)?;
+            client.batch_execute(&greeting).await.map_err(HookError::Backend)?;
             let _not_postgresql = client.batch_execute(PLANS).await;
             Ok(())
         })
@@ -85,6 +90,17 @@ pub(super) async fn connection(pool: &Pool) -> Result<Client, StorageError> {
         PoolError::Backend(error) => failure(&error),
         other => StorageError::Engine(other.into()),
     })
+}
+
+/// Lets a connection wait, and work, for as long as it takes, and lets the server plan as it likes.
+///
+/// # Errors
+/// Those of the server.
+pub(super) async fn patience(client: &ClientWrapper) -> Result<(), StorageError> {
+    let patient = client.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0").await;
+    let _not_postgresql =
+        client.batch_execute("SET enable_seqscan = on; SET enable_bitmapscan = on").await;
+    patient.map_err(|error| failure(&error))
 }
 
 /// What an error of the server means to us.

@@ -14,8 +14,8 @@ use super::connect::{connection, failure, tell};
 use super::{Shared, corrupt, turn};
 use crate::batch::{self, level_size};
 use crate::{
-    Batch, CommitError, IndexRow, LogStore, StorageError, StoredCheckpoint, StoredEntry, TreeId,
-    Turn, checkpoint, index,
+    Batch, CommitError, LogStore, StorageError, StoredBody, StoredCheckpoint, StoredEntry, TreeId,
+    Turn, checkpoint, index_keys,
 };
 
 /// How often the store is looked at when the server passes nothing on.
@@ -92,10 +92,24 @@ impl LogStore for PostgresLog {
     }
 
     async fn entries(&self, first: LogIndex, max: usize) -> Result<Vec<StoredEntry>, StorageError> {
-        let sql = "SELECT idx, integrated_time, body FROM cairn_entry \
+        let sql = "SELECT idx, integrated_time, body, index_keys FROM cairn_entry \
                    WHERE tree_id = $1 AND idx >= $2 AND idx < $3 ORDER BY idx";
         let parse = |row: &Row| {
             Some(StoredEntry {
+                index: LogIndex(unsigned(row, 0)?),
+                integrated_time: row.try_get(1).ok()?,
+                body: row.try_get(2).ok()?,
+                index_keys: index_keys::all(row.try_get(3).ok()?)?,
+            })
+        };
+        self.run(sql, &[], first.0, max, None, parse).await
+    }
+
+    async fn bodies(&self, first: LogIndex, max: usize) -> Result<Vec<StoredBody>, StorageError> {
+        let sql = "SELECT idx, integrated_time, body FROM cairn_entry \
+                   WHERE tree_id = $1 AND idx >= $2 AND idx < $3 ORDER BY idx";
+        let parse = |row: &Row| {
+            Some(StoredBody {
                 index: LogIndex(unsigned(row, 0)?),
                 integrated_time: row.try_get(1).ok()?,
                 body: row.try_get(2).ok()?,
@@ -148,40 +162,6 @@ impl LogStore for PostgresLog {
         let unreadable = || corrupt("an index under an index key cannot be read");
         let rows = self.rows(sql, parameters).await?;
         rows.iter().map(|row| unsigned(row, 0).map(LogIndex).ok_or_else(unreadable)).collect()
-    }
-
-    async fn index_rows(
-        &self,
-        after: Option<&IndexRow>,
-        max: usize,
-    ) -> Result<Vec<IndexRow>, StorageError> {
-        let sql = "SELECT index_key, idx FROM cairn_search \
-                   WHERE tree_id = $1 AND (key_hash, idx) > ($2, $3) ORDER BY key_hash, idx LIMIT $4";
-        let key = after.map_or(Vec::new(), |row| sha256(row.key.as_bytes()).to_vec());
-        let index = after.map_or(-1, |row| number(row.index.0));
-        let parameters: Parameters<'_> = &[&self.tree.get(), &key, &index, &number(max as u64)];
-        let parse = |row: &Row| {
-            let key = String::from_utf8(row.try_get(0).ok()?).ok()?;
-            Some(IndexRow { key, index: LogIndex(unsigned(row, 1)?) })
-        };
-        let rows = self.rows(sql, parameters).await?;
-        let rows = rows.iter().map(parse).collect::<Option<_>>();
-        rows.ok_or_else(|| corrupt("a row of the index cannot be read"))
-    }
-
-    async fn add_index_rows(&self, rows: &[IndexRow]) -> Result<(), StorageError> {
-        index::check(self.size().await?, rows)?;
-        let sql = "INSERT INTO cairn_search (tree_id, key_hash, idx, index_key) \
-                   SELECT $1, t.key_hash, t.idx, t.index_key \
-                   FROM unnest($2::bytea[], $3::bigint[], $4::bytea[]) \
-                   AS t (key_hash, idx, index_key) \
-                   ON CONFLICT (tree_id, key_hash, idx) DO NOTHING";
-        let hashes: Vec<_> = rows.iter().map(|row| sha256(row.key.as_bytes()).to_vec()).collect();
-        let indices: Vec<_> = rows.iter().map(|row| number(row.index.0)).collect();
-        let index_keys: Vec<_> = rows.iter().map(|row| row.key.as_bytes()).collect();
-        let client = connection(&self.shared.connections.writers).await?;
-        let added = client.execute(sql, &[&self.tree.get(), &hashes, &indices, &index_keys]).await;
-        added.map(|_| ()).map_err(|error| failure(&error))
     }
 
     async fn attestation(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {

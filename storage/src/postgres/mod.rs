@@ -16,7 +16,10 @@ mod options;
 #[cfg(test)]
 mod tests;
 mod tls;
+#[cfg(test)]
+mod tls_tests;
 mod turn;
+mod upgrade;
 
 use std::sync::Arc;
 
@@ -32,7 +35,7 @@ pub use options::Options;
 use options::refused;
 
 /// The version of the tables that this code reads and writes; FORMAT.md describes it.
-pub const FORMAT_VERSION: i32 = 1;
+pub const FORMAT_VERSION: i32 = 2;
 const SCHEMA: &str = include_str!("schema.sql");
 /// How often it is tried to make the tables: replicas that start together are in each other's way.
 const SCHEMA_TRIES: u32 = 5;
@@ -50,17 +53,23 @@ struct Shared {
 }
 
 impl PostgresStore {
-    /// Connects, and makes the tables where there are none.
+    /// Connects, makes the tables where there are none, and brings those of an older version over.
     ///
     /// # Errors
-    /// [`StorageError::Engine`] when the server cannot be reached, is a standby, may lose what it
-    /// acknowledges, or holds tables of a newer version.
+    /// [`StorageError::Engine`] when the server cannot be reached, is a standby, or may lose what
+    /// it acknowledges; [`StorageError::Format`] when it holds tables of a newer version, or of an
+    /// older one that are only to be read.
     pub async fn open(options: &Options) -> Result<Self, StorageError> {
         let server = options::parse(options)?;
         let connections = Connections::new(&server, options.connections_max)?;
         let client = connection(&connections.writers).await?;
         let doubts = checks::durable(&client, options.accept_data_loss).await?;
-        make_tables(&client).await?;
+        if !options.read_only {
+            make_tables(&client).await?;
+            if version(&client).await? == 1 {
+                upgrade::from_version_one(connection(&connections.writers).await?).await?;
+            }
+        }
         check_version(&client).await?;
         let hearing = connect::listen(server);
         Ok(Self { shared: Arc::new(Shared { connections, hearing, doubts }) })
@@ -154,13 +163,24 @@ async fn make_tables(client: &Client) -> Result<(), StorageError> {
     Ok(())
 }
 
-async fn check_version(client: &Client) -> Result<(), StorageError> {
+async fn version(client: &Client) -> Result<i32, StorageError> {
     let row = client.query_one("SELECT version FROM cairn_format", &[]).await;
-    match row.and_then(|row| row.try_get::<_, i32>(0)).map_err(|error| failure(&error))? {
+    row.and_then(|row| row.try_get(0)).map_err(|error| match error.code() {
+        Some(&SqlState::UNDEFINED_TABLE) => refused("there is no store in this database"),
+        _ => failure(&error),
+    })
+}
+
+async fn check_version(client: &Client) -> Result<(), StorageError> {
+    match version(client).await? {
         FORMAT_VERSION => Ok(()),
-        version if version > FORMAT_VERSION => Err(refused(format!(
+        version if version > FORMAT_VERSION => Err(StorageError::Format(format!(
             "the tables have format version {version}: a newer version made them, this reads up to \
              {FORMAT_VERSION}"
+        ))),
+        version @ 1.. => Err(StorageError::Format(format!(
+            "the tables have format version {version}: `cairn serve` brings them to version \
+             {FORMAT_VERSION} when it starts"
         ))),
         _ => Err(corrupt("the tables have a format version that never was")),
     }

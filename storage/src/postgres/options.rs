@@ -20,12 +20,20 @@ pub struct Options {
     pub connections_max: usize,
     /// Use a server that may acknowledge what it can still lose.
     pub accept_data_loss: bool,
+    /// Leave the tables as they are: none is made or brought over from an older version.
+    pub read_only: bool,
 }
 
 impl Options {
-    /// The server at this URL: no password, 16 connections, no loss.
+    /// The server at this URL, to be written to: no password, 16 connections, no loss.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), password: None, connections_max: 16, accept_data_loss: false }
+        Self {
+            url: url.into(),
+            password: None,
+            connections_max: 16,
+            accept_data_loss: false,
+            read_only: false,
+        }
     }
 }
 

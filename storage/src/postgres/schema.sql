@@ -1,4 +1,4 @@
--- Version 1 of the tables of a store in PostgreSQL. Plain types, primary keys and no extension: it
+-- Version 2 of the tables of a store in PostgreSQL. Plain types, primary keys and no extension: it
 -- has to work wherever PostgreSQL's protocol is spoken. FORMAT.md says what the columns hold.
 
 CREATE TABLE IF NOT EXISTS cairn_format (
@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS cairn_entry (
     idx bigint NOT NULL,
     integrated_time bigint NOT NULL,
     body bytea NOT NULL,
+    index_keys bytea NOT NULL,
     PRIMARY KEY (tree_id, idx)
 );
 

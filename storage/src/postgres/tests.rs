@@ -1,7 +1,7 @@
 //! The engine passes the suite on a real server; what the suite cannot see is below.
 
 #[path = "../../../tests/support/postgres.rs"]
-mod server;
+pub(super) mod server;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -162,7 +162,7 @@ async fn what_is_wrong_in_the_tables_is_named() {
     let batch = crate::suite::batch(head, plain(head, 1));
     let conflict = log.commit(head, batch).await.unwrap_err();
     assert!(matches!(conflict, crate::CommitError::Conflict { .. }), "{conflict}");
-    server.sql("log", "UPDATE cairn_format SET version = 2");
+    server.sql("log", "UPDATE cairn_format SET version = 3");
     let error = PostgresStore::open(&options).await.err().unwrap().to_string();
     assert!(error.contains("newer version"), "{error}");
 }
@@ -206,6 +206,26 @@ async fn turns_are_taken_one_after_the_other() {
     assert_eq!(log.turn().await.unwrap().unwrap().head().size, TreeSize(3));
 }
 
+/// No connection of ours holds a lock for ever, or waits for one.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_session_has_its_limits() {
+    let Some(server) = Postgres::start(&[]) else { return };
+    let store = PostgresStore::open(&Options::new(server.url("log"))).await.unwrap();
+    let Connections { readers, writers, keepers } = &store.shared.connections;
+    for (pool, commits) in [(readers, "on"), (writers, "on"), (keepers, "off")] {
+        let client = connection(pool).await.unwrap();
+        for (name, value) in [
+            ("statement_timeout", "30s"),
+            ("lock_timeout", "10s"),
+            ("idle_in_transaction_session_timeout", "3s"),
+            ("synchronous_commit", commits),
+        ] {
+            let shown = client.query_one(&format!("SHOW {name}"), &[]).await.unwrap();
+            assert_eq!(shown.get::<_, String>(0), value, "{name}");
+        }
+    }
+}
+
 /// The server ends a turn whose process sleeps; what it does then is too late, and changes nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_turn_that_was_slept_through_is_lost() {
@@ -219,4 +239,66 @@ async fn a_turn_that_was_slept_through_is_lost() {
     let late = turn.commit(suite::batch(on, vec![entry("late")])).await;
     assert!(matches!(late, Err(crate::CommitError::Storage(_))), "{late:?}");
     assert_eq!(log.head().await.unwrap(), head);
+}
+
+/// What version 1 had: no column for the keys, which were in `cairn_search` alone.
+fn put_back(server: &Postgres) {
+    server.sql("log", "ALTER TABLE cairn_entry DROP COLUMN index_keys");
+    server.sql("log", "UPDATE cairn_format SET version = 1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_version_one_are_brought_to_this_one() {
+    let Some(server) = Postgres::start(&[]) else { return };
+    let options = Options::new(server.url("log"));
+    let look_on = Options { read_only: true, ..options.clone() };
+    let error = PostgresStore::open(&look_on).await.err().unwrap().to_string();
+    assert!(error.contains("there is no store in this database"), "{error}");
+    let store = PostgresStore::open(&options).await.unwrap();
+    // Lengths and numbers at which their encoding changes, and what SQL might trip over.
+    let keys: [Vec<String>; 7] = [
+        vec![],
+        vec![String::new()],
+        vec!["b\0'\\x00".into(), "a".into(), "\u{10ffff}".into(), "B".into()],
+        [127, 128, 300, 16_383, 16_384].map(|length| "k".repeat(length)).into(),
+        (0..127).map(|key| format!("{key:x}")).collect(),
+        (0..128).map(|key| format!("{key:x}")).collect(),
+        (0..16_500).map(|key| key.to_string()).collect(),
+    ];
+    for id in [1, 2] {
+        let log = store.create_log(record(tree(id))).await.unwrap();
+        let entries = keys.iter().enumerate().map(|(at, keys)| crate::NewEntry {
+            index_keys: keys.clone(),
+            ..entry(format!("{id} {at}"))
+        });
+        add(&*log, TreeHead::empty(), entries.collect()).await;
+    }
+    put_back(&server);
+    let error = PostgresStore::open(&look_on).await.err().unwrap().to_string();
+    assert!(error.contains("version 1: `cairn serve` brings them to version 2"), "{error}");
+
+    // Replicas that start together: one does it, the others wait for it.
+    let opened = (0..4).map(|_| {
+        let options = options.clone();
+        tokio::spawn(async move { PostgresStore::open(&options).await })
+    });
+    for store in opened.collect::<Vec<_>>() {
+        let store = store.await.unwrap().unwrap();
+        let log = store.log(tree(2)).await.unwrap();
+        for (at, (stored, keys)) in
+            log.entries(tlog::LogIndex(0), 99).await.unwrap().iter().zip(&keys).enumerate()
+        {
+            let mut keys = keys.clone();
+            keys.sort_unstable();
+            assert_eq!(stored.body, format!("2 {at}").as_bytes());
+            assert!(stored.index_keys == keys, "entry {at}");
+        }
+    }
+    let log = PostgresStore::open(&look_on).await.unwrap().log(tree(1)).await.unwrap();
+    let head = add(&*log, log.head().await.unwrap(), vec![entry("new")]).await;
+    assert_eq!(head.size.0, keys.len() as u64 + 1);
+    // A replica of version 1 would write no keys: the server refuses that.
+    let column = "SELECT is_nullable, column_default IS NULL FROM information_schema.columns \
+                  WHERE table_name = 'cairn_entry' AND column_name = 'index_keys'";
+    assert_eq!(server.sql("log", column), "NO|t");
 }

@@ -12,8 +12,8 @@ use super::{Durability, Shared, blocking, corrupt, failure};
 use crate::batch::{self, level_size};
 use crate::keys::{self, Part};
 use crate::{
-    Batch, CommitError, IndexRow, LogStore, StorageError, StoredCheckpoint, StoredEntry, TreeId,
-    checkpoint, index, room,
+    Batch, CommitError, LogStore, StorageError, StoredBody, StoredCheckpoint, StoredEntry, TreeId,
+    checkpoint, room,
 };
 
 /// A log of an open store.
@@ -41,12 +41,11 @@ impl LogStore for RocksLog {
     }
 
     async fn entries(&self, first: LogIndex, max: usize) -> Result<Vec<StoredEntry>, StorageError> {
-        let size = self.shared.head(self.tree)?.size.0;
-        let key = |index| keys::entry(self.tree, index);
-        self.shared.run(keys::ENTRIES, clamp(first.0, max, size), key, |index, value| {
-            let (integrated_time, body) = keys::parse_entry(value)?;
-            Some(StoredEntry { index: LogIndex(index), integrated_time, body })
-        })
+        self.shared.entries(self.tree, first, max, keys::parse_entry)
+    }
+
+    async fn bodies(&self, first: LogIndex, max: usize) -> Result<Vec<StoredBody>, StorageError> {
+        self.shared.entries(self.tree, first, max, keys::parse_body)
     }
 
     async fn hashes(
@@ -94,38 +93,6 @@ impl LogStore for RocksLog {
         Ok(hits)
     }
 
-    async fn index_rows(
-        &self,
-        after: Option<&IndexRow>,
-        max: usize,
-    ) -> Result<Vec<IndexRow>, StorageError> {
-        let mut rows = self.shared.db.raw_iterator_cf(self.shared.family(keys::SEARCH));
-        rows.seek(keys::after_row(self.tree, after));
-        let mut found = Vec::new();
-        while found.len() < max
-            && let Some(key) = rows.key()
-        {
-            found.extend(keys::index_row(self.tree, key));
-            rows.next();
-        }
-        rows.status().map_err(failure)?;
-        Ok(found)
-    }
-
-    async fn add_index_rows(&self, rows: &[IndexRow]) -> Result<(), StorageError> {
-        index::check(self.shared.head(self.tree)?.size, rows)?;
-        let rows: Vec<_> =
-            rows.iter().map(|row| keys::search(&row.key, self.tree, row.index)).collect();
-        blocking(&self.shared, move |shared| {
-            let (mut writer, mut batch) = (shared.writer()?, WriteBatch::default());
-            for key in rows {
-                batch.put_cf(shared.family(keys::SEARCH), key, []);
-            }
-            shared.write(&mut writer, batch, Durability::Synced)
-        })
-        .await
-    }
-
     async fn attestation(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
         self.shared.get(keys::ATTESTATIONS, key)
     }
@@ -145,6 +112,17 @@ impl Shared {
         let value = self.get(keys::LOGS, keys::part(tree, Part::Head))?;
         let head = value.as_deref().and_then(keys::parse_head);
         head.ok_or_else(|| corrupt(format!("log {tree} has no head, or none that can be read")))
+    }
+
+    fn entries<T>(
+        &self,
+        tree: TreeId,
+        first: LogIndex,
+        max: usize,
+        parse: impl Fn(u64, &[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, StorageError> {
+        let range = clamp(first.0, max, self.head(tree)?.size.0);
+        self.run(keys::ENTRIES, range, |index| keys::entry(tree, index), parse)
     }
 
     fn checkpoint(&self, tree: TreeId) -> Result<Option<StoredCheckpoint>, StorageError> {
@@ -184,7 +162,7 @@ impl Shared {
             [keys::ENTRIES, keys::LEAVES, keys::SEARCH].map(|name| self.family(name));
         let mut rows = WriteBatch::default();
         for (index, new) in (expected.size.0..).zip(&batch.entries) {
-            let value = keys::entry_value(new.integrated_time, &new.body);
+            let value = keys::entry_value(new.integrated_time, &new.index_keys, &new.body);
             rows.put_cf(entries, keys::entry(tree, index), value);
             rows.put_cf(leaves, keys::leaf(tree, &new.leaf_hash), index.to_be_bytes());
             for key in &new.index_keys {

@@ -26,7 +26,7 @@ use log::RocksLog;
 pub use options::Options;
 
 /// The version of the layout in `keys` that this engine writes. A store of a larger one is refused.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// A store in a directory. Clones are handles on the same store.
 #[derive(Clone)]

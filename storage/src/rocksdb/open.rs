@@ -9,22 +9,26 @@ use super::{FORMAT_VERSION, Options, corrupt, failure, options, upgrade, wal};
 use crate::{StorageError, keys};
 
 pub(super) fn for_writing(path: &Path, options: &Options) -> Result<DB, StorageError> {
+    let mut found = Vec::new();
     if exists(path) {
-        check_families(path)?;
+        found = check_families(path)?;
     } else if options.create_if_missing {
         make_directory(path).map_err(|error| StorageError::Engine(error.into()))?;
     } else {
         return Err(missing(path));
     }
-    let db = recover(path, options::engine(options), |engine| {
-        DB::open_cf_with_opts(engine, path, options::families(options))
+    let is_half_upgraded = found.iter().any(|name| name == keys::SORTED);
+    let mut db = recover(path, options::engine(options), |engine| {
+        let mut families = options::families(options);
+        families.extend(is_half_upgraded.then(|| (keys::SORTED, options::sorted(options))));
+        DB::open_cf_with_opts(engine, path, families)
     })?;
     if db.get(keys::FORMAT_KEY).map_err(failure)?.is_none() && is_empty(&db)? {
         // New, or the process that made it died before this line.
         let version = FORMAT_VERSION.to_be_bytes();
         db.put_opt(keys::FORMAT_KEY, version, &options::synced()).map_err(failure)?;
     }
-    upgrade::to_current(&db)?;
+    upgrade::to_current(&mut db, options)?;
     check_version(&db, path)?;
     Ok(db)
 }
@@ -35,10 +39,13 @@ pub(super) fn for_reading(path: &Path) -> Result<DB, StorageError> {
     }
     let families = check_families(path)?;
     if !families.iter().any(|name| name == keys::NODES) {
-        let path = path.display();
-        return Err(refused(format!(
-            "{path} has format version 1: `cairn serve` brings it to version {} when it starts",
-            FORMAT_VERSION
+        return Err(older(path, 1));
+    }
+    if families.iter().any(|name| name == keys::SORTED) {
+        return Err(StorageError::Format(format!(
+            "{} is on its way to format version {FORMAT_VERSION}: `cairn serve` goes on with it \
+             when it starts",
+            path.display()
         )));
     }
     let options = Options::default();
@@ -105,9 +112,12 @@ fn make_directory(path: &Path) -> std::io::Result<()> {
 /// A later format may have more families, and RocksDB opens all of them or none.
 fn check_families(path: &Path) -> Result<Vec<String>, StorageError> {
     let families = DB::list_cf(&Engine::default(), path).map_err(failure)?;
-    let known = |name: &String| name == "default" || keys::FAMILIES.contains(&name.as_str());
+    let known = |name: &String| {
+        ["default", keys::SORTED].contains(&name.as_str())
+            || keys::FAMILIES.contains(&name.as_str())
+    };
     match families.iter().find(|name| !known(name)) {
-        Some(other) => Err(refused(format!(
+        Some(other) => Err(StorageError::Format(format!(
             "{} has a column family {other:?}: a newer version wrote it, or another program",
             path.display()
         ))),
@@ -116,18 +126,28 @@ fn check_families(path: &Path) -> Result<Vec<String>, StorageError> {
 }
 
 fn check_version(db: &DB, path: &Path) -> Result<(), StorageError> {
-    let path = path.display();
     let Some(version) = db.get(keys::FORMAT_KEY).map_err(failure)? else {
-        return Err(corrupt(format!("{path} has no format version")));
+        return Err(corrupt(format!("{} has no format version", path.display())));
     };
     match keys::parse_version(&version) {
         Some(FORMAT_VERSION) => Ok(()),
-        Some(version) if version > FORMAT_VERSION => Err(refused(format!(
-            "{path} has format version {version}: a newer version wrote it, this reads up to {}",
-            FORMAT_VERSION
+        Some(version @ 1..FORMAT_VERSION) => Err(older(path, version)),
+        Some(version) if version > FORMAT_VERSION => Err(StorageError::Format(format!(
+            "{} has format version {version}: a newer version wrote it, this reads up to \
+             {FORMAT_VERSION}",
+            path.display()
         ))),
-        _ => Err(corrupt(format!("{path} has a format version that never was"))),
+        _ => Err(corrupt(format!("{} has a format version that never was", path.display()))),
     }
+}
+
+/// What is opened for reading stays as it is.
+fn older(path: &Path, version: u32) -> StorageError {
+    StorageError::Format(format!(
+        "{} has format version {version}: `cairn serve` brings it to version {FORMAT_VERSION} when \
+         it starts",
+        path.display()
+    ))
 }
 
 fn is_empty(db: &DB) -> Result<bool, StorageError> {

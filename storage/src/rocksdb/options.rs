@@ -89,6 +89,11 @@ pub(super) fn families(options: &Options) -> Vec<(&'static str, Engine)> {
     keys::FAMILIES.map(|name| (name, family(name, options, &cache))).into()
 }
 
+/// The family that is there while a store is brought over.
+pub(super) fn sorted(options: &Options) -> Engine {
+    family(keys::SORTED, options, &Cache::new_lru_cache(options.cache_bytes))
+}
+
 fn family(name: &str, options: &Options, cache: &Cache) -> Engine {
     let mut table = BlockBasedOptions::default();
     table.set_block_cache(cache);

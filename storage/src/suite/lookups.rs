@@ -77,6 +77,16 @@ pub(super) async fn index_keys(place: &mut impl Place) {
         let hits = log.search(key, LogIndex(0), usize::MAX).await.unwrap();
         assert_eq!(hits, wanted, "{key:?}");
     }
+    // Each entry says which keys it has: in the order in which they were given, all of them.
+    for (at, key) in (0..).zip(TRAPS) {
+        let next = TRAPS[(at + 1) % TRAPS.len()];
+        for index in [at, at + TRAPS.len()] {
+            let entries = log.entries(LogIndex(index as u64), 1).await.unwrap();
+            assert_eq!(entries[0].index_keys, [*key, next, *key], "entry {index}");
+        }
+    }
+    let entries = log.entries(LogIndex(0), usize::MAX).await.unwrap();
+    assert_eq!(entries.last().unwrap().index_keys, [long.as_str()]);
     assert_eq!(log.search(&long, LogIndex(0), 9).await.unwrap(), [LogIndex(2 * count)]);
     for unknown in [&long[1..], "b", "A", "a\0\0\0", "user@example", "sha256:0000"] {
         assert_eq!(log.search(unknown, LogIndex(0), 9).await.unwrap(), [], "{unknown:?}");
@@ -184,35 +194,4 @@ pub(super) async fn logs_do_not_see_each_other(place: &mut impl Place) {
             assert_eq!(found, [(other == id).then_some(LogIndex(7))]);
         }
     }
-}
-
-/// The rows of an index, page by page, make the same index elsewhere.
-pub(super) async fn index_rows_are_copied(place: &mut impl Place) {
-    let store = place.open().await;
-    let log = store.create_log(record(tree(1))).await.unwrap();
-    let copy = store.create_log(record(tree(2))).await.unwrap();
-    let keys = ["a", "b\0", "b", "ü", "", "a\0a"];
-    let on = TreeHead::empty();
-    let entries = (0..20).map(|i| with_keys(format!("e{i}"), &[keys[i % 6], keys[(i + 1) % 6]]));
-    let head = add(&*log, on, entries.collect()).await;
-    add(&*copy, on, plain(on, 20)).await;
-    let (mut after, mut seen) = (None, Vec::new());
-    loop {
-        let page = log.index_rows(after.as_ref(), 7).await.unwrap();
-        let Some(last) = page.last() else { break };
-        after = Some(last.clone());
-        copy.add_index_rows(&page).await.unwrap();
-        seen.extend(page);
-    }
-    assert_eq!(seen.len(), 40);
-    seen.sort();
-    seen.dedup();
-    assert_eq!(seen.len(), 40, "a row came twice");
-    copy.add_index_rows(&seen).await.unwrap(); // again is no error
-    for key in keys {
-        let [here, there] = [&log, &copy].map(|log| log.search(key, LogIndex(0), 99));
-        assert_eq!(here.await.unwrap(), there.await.unwrap(), "{key:?}");
-    }
-    let beyond = crate::IndexRow { key: "a".into(), index: LogIndex(head.size.0) };
-    assert!(copy.add_index_rows(&[beyond]).await.is_err());
 }

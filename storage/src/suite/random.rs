@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tlog::{LogIndex, RootHash, TreeHead, TreeSize};
 
-use super::{Place, batch, entry, leaf, record, tree};
+use super::{Place, batch, entry, leaf, record, tree, without_keys};
 use crate::{
     Attestation, CommitError, LogStore, NewEntry, Store, StoredCheckpoint, memory::MemoryStore,
 };
@@ -100,6 +100,8 @@ impl Pair {
             model.entries(LogIndex(first), max).await.unwrap(),
         );
         assert_eq!(entries.0, entries.1, "{context}: {max} entries from {first}");
+        let bodies = engine.bodies(LogIndex(first), max).await.unwrap();
+        assert_eq!(bodies, without_keys(&entries.1), "{context}: {max} bodies from {first}");
         let level = dice.below(3) as u8;
         let hashes = (
             engine.hashes(level, first, max).await.unwrap(),

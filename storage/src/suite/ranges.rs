@@ -2,7 +2,7 @@
 
 use tlog::{LogIndex, TreeHead};
 
-use super::{Place, add, entry, one_log, plain, stored_hash, tree};
+use super::{Place, add, entry, one_log, plain, stored_hash, tree, without_keys};
 
 pub(super) async fn entries_at_borders(place: &mut impl Place) {
     let log = one_log(place).await;
@@ -36,11 +36,13 @@ pub(super) async fn entries_at_borders(place: &mut impl Place) {
         let entries = log.entries(LogIndex(first), max).await.unwrap();
         let end = first.saturating_add(max as u64).min(size);
         assert_eq!(entries.len() as u64, end.saturating_sub(first), "{max} entries from {first}");
+        assert_eq!(log.bodies(LogIndex(first), max).await.unwrap(), without_keys(&entries));
         for (index, seen) in (first..end).zip(&entries) {
             let wanted = entry(format!("e{index}"));
             assert_eq!(seen.index, LogIndex(index));
             assert_eq!(seen.body, wanted.body);
             assert_eq!(seen.integrated_time, wanted.integrated_time);
+            assert_eq!(seen.index_keys, wanted.index_keys);
         }
     }
 }
@@ -91,7 +93,9 @@ pub(super) async fn bodies_of_all_sizes(place: &mut impl Place) {
         })
         .collect();
     for (body, time) in bodies.iter().zip([0, 1, -1, i64::MIN, i64::MAX, 2, 3, 4, 5]) {
-        let new = crate::NewEntry { integrated_time: time, ..entry(body) };
+        // As many keys as the position says: the body is what follows, whatever it begins with.
+        let index_keys = (0..head.size.0).map(|key| key.to_string().repeat(100)).collect();
+        let new = crate::NewEntry { integrated_time: time, index_keys, ..entry(body) };
         head = add(&*log, head, vec![new]).await;
     }
     drop(log);
@@ -99,5 +103,7 @@ pub(super) async fn bodies_of_all_sizes(place: &mut impl Place) {
     let entries = log.entries(LogIndex(0), 99).await.unwrap();
     let seen: Vec<_> = entries.iter().map(|entry| entry.integrated_time).collect();
     assert_eq!(seen, [0, 1, -1, i64::MIN, i64::MAX, 2, 3, 4, 5]);
+    assert_eq!(log.bodies(LogIndex(0), 99).await.unwrap(), without_keys(&entries));
     assert!(entries.iter().map(|entry| &entry.body).eq(&bodies), "a body came back changed");
+    assert!(entries.iter().map(|entry| entry.index_keys.len()).eq(0..9), "and a key");
 }

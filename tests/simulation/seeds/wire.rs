@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use storage::{
-    Batch, CommitError, IndexRow, LogStore, StorageError, StoredCheckpoint, StoredEntry, Turn,
+    Batch, CommitError, LogStore, StorageError, StoredBody, StoredCheckpoint, StoredEntry, Turn,
 };
 use tlog::{LeafHash, LogIndex, NodeHash, TreeHead, TreeSize};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -133,6 +133,11 @@ impl LogStore for Wire {
         self.inner.entries(first, max).await
     }
 
+    async fn bodies(&self, first: LogIndex, max: usize) -> Result<Vec<StoredBody>, StorageError> {
+        self.pass().await?;
+        self.inner.bodies(first, max).await
+    }
+
     async fn hashes(
         &self,
         level: u8,
@@ -155,18 +160,6 @@ impl LogStore for Wire {
         max: usize,
     ) -> Result<Vec<LogIndex>, StorageError> {
         self.inner.search(index_key, from, max).await
-    }
-
-    async fn index_rows(
-        &self,
-        after: Option<&IndexRow>,
-        max: usize,
-    ) -> Result<Vec<IndexRow>, StorageError> {
-        self.inner.index_rows(after, max).await
-    }
-
-    async fn add_index_rows(&self, rows: &[IndexRow]) -> Result<(), StorageError> {
-        self.inner.add_index_rows(rows).await
     }
 
     async fn attestation(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {

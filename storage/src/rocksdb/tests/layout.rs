@@ -47,11 +47,9 @@ proptest! {
     }
 
     #[test]
-    fn values_come_back(size in numbers(), root: [u8; 32], time: i64, note in "\\PC{0,99}") {
+    fn values_come_back(size in numbers(), root: [u8; 32], note in "\\PC{0,99}") {
         let head = TreeHead { size: TreeSize(size), root: RootHash::from_bytes(root) };
         prop_assert_eq!(keys::parse_head(&keys::head_value(head)), Some(head));
-        let value = keys::entry_value(time, note.as_bytes());
-        prop_assert_eq!(keys::parse_entry(&value), Some((time, note.clone().into_bytes())));
         let checkpoint = crate::StoredCheckpoint { size: TreeSize(size), note };
         let value = keys::checkpoint_value(&checkpoint);
         prop_assert_eq!(keys::parse_checkpoint(&value), Some(checkpoint));
@@ -73,7 +71,10 @@ fn the_format_is_this() {
         (keys::hash(tree, 7, 1), format!("{id}\x07{one}")),
         (keys::leaf(tree, &hash).to_vec(), format!("{id}{}", "h".repeat(32))),
         (keys::search("key", tree, LogIndex(1)), format!("key\0{id}{one}")),
-        (keys::entry_value(1, b"body"), format!("{one}body")),
+        (
+            keys::entry_value(1, &["key".into(), "".into()], b"body"),
+            format!("{one}\x02\x03key\0body"),
+        ),
         (
             keys::record_value(1, &record()).unwrap(),
             "\0\0\0\x01{\"tree_id\":1,\"name\":\"v1\",\
@@ -83,7 +84,7 @@ fn the_format_is_this() {
     ] {
         assert_eq!(seen, wanted.into_bytes());
     }
-    assert_eq!(FORMAT_VERSION, 2);
+    assert_eq!(FORMAT_VERSION, 3);
     assert_eq!(keys::FORMAT_KEY, b"format");
     let names = "logs entries hashes nodes leaves search attestations";
     assert_eq!(keys::FAMILIES.join(" "), names);
@@ -109,6 +110,10 @@ async fn what_is_missing_or_unreadable_is_corrupt() {
     assert!(is_corrupt(log.entries(LogIndex(1), 1).await.unwrap_err()), "a gap at the start");
     edit(keys::ENTRIES, &|db, family| db.put_cf(family, keys::entry(tree(), 1), b"short").unwrap());
     assert!(is_corrupt(log.entries(LogIndex(1), 1).await.unwrap_err()), "no time");
+    let cut = [&[0; 8], b"\x02\x01a\x05key".as_slice()].concat();
+    edit(keys::ENTRIES, &|db, family| db.put_cf(family, keys::entry(tree(), 1), &cut).unwrap());
+    assert!(is_corrupt(log.entries(LogIndex(1), 1).await.unwrap_err()), "a key that ends early");
+    assert!(is_corrupt(log.bodies(LogIndex(1), 1).await.unwrap_err()), "and with it the body");
 
     edit(keys::HASHES, &|db, family| db.delete_cf(family, keys::hash(tree(), 0, 2)).unwrap());
     assert_eq!(log.hashes(0, 0, 2).await.unwrap().len(), 2);

@@ -3,6 +3,7 @@
 mod crash;
 mod layout;
 mod opening;
+mod upgrading;
 
 use std::sync::Arc;
 
@@ -118,6 +119,7 @@ async fn check(log: &dyn LogStore, bytes: usize) -> u64 {
         let found = log.indices_of(&[hash_leaf(&entry.body)]).await.unwrap();
         assert_eq!(found, [Some(entry.index)]);
         let key = format!("key of {}", entry.index);
+        assert_eq!(entry.index_keys, [key.as_str()]);
         assert_eq!(log.search(&key, tlog::LogIndex(0), 9).await.unwrap(), [entry.index]);
     }
     assert_eq!(log.hashes(0, 0, usize::MAX).await.unwrap().len() as u64, size);

@@ -2,14 +2,13 @@
 
 use std::fs;
 
-use ::rocksdb::{DB, IteratorMode, Options as Engine};
-use tlog::RightEdge;
+use ::rocksdb::{DB, Options as Engine};
 
 use super::*;
 use crate::StoredCheckpoint;
 
 /// The whole text of the error; that the error is one.
-fn refusal(opened: Result<RocksStore, StorageError>) -> String {
+pub(super) fn refusal(opened: Result<RocksStore, StorageError>) -> String {
     opened.err().unwrap().to_string()
 }
 
@@ -101,10 +100,10 @@ fn a_newer_format_is_refused() {
         db.put(keys::FORMAT_KEY, bytes).unwrap();
     };
     let both = || [RocksStore::open(path, &create()), RocksStore::open_read_only(path)];
-    set_version(&3_u32.to_be_bytes());
+    set_version(&4_u32.to_be_bytes());
     for opened in both() {
         let text = refusal(opened);
-        assert!(text.contains("format version 3: a newer version wrote it"), "{text}");
+        assert!(text.contains("format version 4: a newer version wrote it"), "{text}");
     }
     for never in [&0_u32.to_be_bytes()[..], b"", b"1"] {
         set_version(never);
@@ -113,70 +112,10 @@ fn a_newer_format_is_refused() {
             assert!(text.contains("a format version that never was"), "{text}");
         }
     }
-    set_version(&2_u32.to_be_bytes());
+    set_version(&FORMAT_VERSION.to_be_bytes());
     for opened in both() {
         opened.unwrap();
     }
-}
-
-/// So many small entries, on an empty log.
-async fn add_many(log: &dyn LogStore, leaves: u64) {
-    let bodies = (0..leaves).map(|index| body(index, 20));
-    let hashed: Vec<_> = bodies.map(|body| (hash_leaf(&body), body)).collect();
-    let leaf_hashes: Vec<_> = hashed.iter().map(|(leaf_hash, _)| *leaf_hash).collect();
-    let growth = RightEdge::empty().extend(&leaf_hashes);
-    let entries = hashed.into_iter().map(|(leaf_hash, body)| NewEntry {
-        body,
-        leaf_hash,
-        integrated_time: 1,
-        index_keys: Vec::new(),
-        attestation: None,
-    });
-    let hashes = growth.stored_hashes().into_iter().map(|level| NewHashes {
-        level: level.level,
-        first: level.first,
-        hashes: level.hashes,
-    });
-    let (entries, hashes) = (entries.collect(), hashes.collect());
-    let batch = Batch { entries, hashes, head: growth.head() };
-    log.commit(TreeHead::empty(), batch).await.unwrap();
-}
-
-/// A store as version 1 had it: no family `nodes`, its rows in `hashes`.
-async fn make_version_one(path: &Path, leaves: u64) {
-    let store = RocksStore::open(path, &create()).unwrap();
-    let log = log_of(&store).await;
-    add_many(&*log, leaves).await;
-    let db = &store.shared.db;
-    for item in db.iterator_cf(store.shared.family(keys::NODES), IteratorMode::Start) {
-        let (key, value) = item.unwrap();
-        db.put_cf(store.shared.family(keys::HASHES), key, value).unwrap();
-    }
-    db.put(keys::FORMAT_KEY, 1_u32.to_be_bytes()).unwrap();
-    drop((log, store));
-    let families = keys::FAMILIES.map(|name| (name, Engine::default()));
-    let mut db = DB::open_cf_with_opts(&Engine::default(), path, families).unwrap();
-    db.drop_cf(keys::NODES).unwrap();
-}
-
-#[tokio::test]
-async fn a_store_of_version_one_is_brought_to_this_one() {
-    let place = tempfile::tempdir().unwrap();
-    let leaves = 256 * 1_100; // more rows than are copied at a time, on two levels
-    make_version_one(place.path(), leaves).await;
-    let text = refusal(RocksStore::open_read_only(place.path()));
-    assert!(text.contains("format version 1"), "{text}");
-
-    let store = RocksStore::open(place.path(), &create()).unwrap();
-    let log = log_of(&store).await;
-    let (level_1, level_2) = (leaves >> 8, leaves >> 16);
-    assert_eq!(log.hashes(1, 0, usize::MAX).await.unwrap().len() as u64, level_1);
-    assert_eq!(log.hashes(2, 0, usize::MAX).await.unwrap().len() as u64, level_2);
-    let db = &store.shared.db;
-    let left = db.iterator_cf(store.shared.family(keys::HASHES), IteratorMode::Start).count();
-    assert_eq!(left as u64, leaves, "leaf hashes alone are left");
-    drop((log, store));
-    RocksStore::open_read_only(place.path()).unwrap();
 }
 
 #[test]
