@@ -30,6 +30,11 @@ pub const QUEUE_ENTRIES_MAX: usize = 8192;
 /// Bytes of the entries that may wait for the sequencer, whether their writers still wait or not.
 pub const QUEUE_BYTES_MAX: usize = 64 << 20;
 
+/// Seconds by which a clock may be set back for integrated times to stand still meanwhile; beyond
+/// it they follow the clock. Half of what Fulcio's certificates are valid for: a signature of now
+/// still verifies at a time that is off by so much.
+pub const CLOCK_SET_BACK_MAX: i64 = 300;
+
 /// Entries in one commit. Bounds the time of a commit and the memory of a batch.
 pub const BATCH_ENTRIES_MAX: usize = 4096;
 
@@ -143,6 +148,38 @@ pub const WITNESS_REQUEST_BYTES_MAX: usize = 128 << 10;
 /// Tiles that a reader keeps in memory: 8 KiB each, 16 once proofs were made from them.
 pub const CACHED_TILES_MAX: usize = 512;
 
+/// Bytes of the annex of one bundle: 256 statements with a thousand subjects each.
+pub const ANNEX_BYTES_MAX: usize = 32 << 20;
+
+/// Bytes of a list of logs: a thousand of them.
+pub const LOG_LIST_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of an entry bundle: 256 of the longest entries, and their lengths.
+pub const BUNDLE_BYTES_MAX: usize = 256 * (BUNDLED_LEAF_BYTES_MAX + 2);
+
+/// Bytes of an attestation that a replica takes over. More than any server is set to keep.
+pub const FOLLOWED_ATTESTATION_BYTES_MAX: usize = 128 << 20;
+
+/// Bundles, with all that belongs to them, that a replica asks for at once.
+pub const FOLLOW_AT_ONCE: usize = 4;
+
+/// Time for one answer to a replica.
+pub const FOLLOW_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Time between two looks at a log that is followed, unless set otherwise.
+pub const FOLLOW_PAUSE_DEFAULT: Duration = Duration::from_secs(1);
+
+/// How long a replica rests, at most, after its source did not answer.
+pub const FOLLOW_REST_MAX: Duration = Duration::from_secs(30);
+
+/// Time between two looks at the replicas that may be promoted.
+pub const FENCE_PAUSE: Duration = Duration::from_secs(2);
+/// Time for one answer of such a replica.
+pub const FENCE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Files in all bundles of an inbox: three for each 256 entries.
+pub const ARCHIVED_FILES_MAX: usize = 4 << 20;
+
 /// Answers to one search. Rekor has no bound; a larger set is cut, oldest first.
 pub const SEARCH_HITS_MAX: usize = 10_000;
 
@@ -151,6 +188,62 @@ pub const REQUEST_BODY_BYTES_DEFAULT: usize = 32 << 20;
 
 /// Bytes of one request body of API v2, unless set otherwise, as in Rekor v2.
 pub const V2_REQUEST_BODY_BYTES_DEFAULT: usize = 4 << 20;
+
+/// Objects of one log that are on their way to a destination of exports at once.
+pub const EXPORT_OBJECTS_AT_ONCE: usize = 16;
+
+/// Entries that an export reads at once. So many of the largest are in memory, for each object that
+/// is on its way, before it is noticed that they fit no bundle.
+pub const EXPORT_ENTRIES_AT_ONCE: usize = 8;
+
+/// Bytes of what an export reads back from its destination: checkpoints, tiles, the list of logs.
+pub const EXPORT_READ_BYTES_MAX: u64 = 4 << 20;
+
+/// Tiles of each level before the edge beside which a process that begins to export looks for
+/// partial ones that a killed one left.
+pub const EXPORT_LOOK_BACK: u64 = 16;
+
+/// How often the list of logs is written again when other exporters write it at the same time.
+pub const EXPORT_LIST_TRIES_MAX: u32 = 8;
+
+/// Time between two exports of a log, at least, unless set otherwise.
+pub const EXPORT_INTERVAL_DEFAULT: Duration = Duration::from_secs(1);
+
+/// How long an export that failed rests at most. It begins with the interval, and doubles.
+pub const EXPORT_PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// Time for one request to a bucket.
+pub const EXPORT_REQUEST_MAX: Duration = Duration::from_secs(30);
+
+/// For how long a request to a bucket is tried again, before the export has failed.
+pub const EXPORT_RETRY_MAX: Duration = Duration::from_secs(60);
+/// Bytes of one answer of a server that `cairn entry` asks.
+pub const REMOTE_ANSWER_BYTES_MAX: u64 = 64 << 20;
+
+/// Bytes of a file that `cairn verify` reads whole. Envelopes hold statements of some megabytes.
+pub const VERIFY_FILE_BYTES_MAX: u64 = 128 << 20;
+
+/// Bytes of an artifact that is kept in memory while it is verified, for signatures that are over
+/// the bytes themselves (Ed25519). Of a larger one only the digests are.
+pub const VERIFY_ARTIFACT_BYTES_MAX: u64 = 256 << 20;
+
+/// Bytes of a trusted root. The public one has some ten thousand.
+pub const TRUST_ROOT_BYTES_MAX: usize = 4 << 20;
+
+/// Certificates of one authority in a trusted root.
+pub const TRUST_ROOT_CERTIFICATES_MAX: usize = 16;
+
+/// Log entries in one bundle.
+pub const BUNDLE_ENTRIES_MAX: usize = 32;
+
+/// Timestamps in one bundle.
+pub const BUNDLE_TIMESTAMPS_MAX: usize = 32;
+
+/// Certificates in one bundle: the signer's and what leads up to the root.
+pub const BUNDLE_CERTIFICATES_MAX: usize = 10;
+
+/// Signed certificate timestamps in one certificate.
+pub const CERTIFICATE_SCTS_MAX: usize = 32;
 
 const _: () = assert!(BATCH_ENTRIES_MAX <= QUEUE_ENTRIES_MAX);
 const _: () = assert!(LEAF_BYTES_MAX <= BATCH_BYTES_MAX);

@@ -1,17 +1,15 @@
 //! Reads back: entries, proofs, look-ups and searches of one log, never beyond the published size.
 //!
 //! A [`View`] is bound to one published head; nothing that was integrated after it can be seen
-//! through it. The reader writes nothing.
+//! through it, and nothing that the head does not vouch for. The reader writes nothing.
 
 mod tiles;
+mod vouched;
 
 use std::sync::Arc;
 
-use storage::{LogStore, StorageError, StoredEntry};
-use tlog::{
-    ConsistencyPlan, ConsistencyProof, HashRange, InclusionPlan, InclusionProof, LeafHash,
-    LogIndex, ProofError, RootHash, RootPlan, TILE_WIDTH, TileId, TreeHead, TreeSize,
-};
+use storage::{LogStore, StorageError, StoredBody, StoredEntry};
+use tlog::{HashRange, LeafHash, LogIndex, ProofError, TILE_WIDTH, TileId, TreeHead};
 
 use crate::limits::SEARCH_HITS_MAX;
 use tiles::TileCache;
@@ -55,28 +53,31 @@ pub struct View<'a> {
 
 impl View<'_> {
     /// The entry at an index; `None` beyond the head.
-    pub async fn entry(&self, index: LogIndex) -> Result<Option<StoredEntry>, ReadError> {
+    pub async fn entry(&self, index: LogIndex) -> Result<Option<StoredBody>, ReadError> {
         if !self.head.size.covers(index) {
             return Ok(None);
         }
-        let found = self.reader.store.entries(index, 1).await?.pop();
-        found.map(Some).ok_or_else(|| missing(format!("entry {index}")))
+        let found = self.reader.store.bodies(index, 1).await?;
+        self.vouch_for(&found).await?;
+        found.into_iter().next().map(Some).ok_or_else(|| missing(format!("entry {index}")))
     }
 
     /// Where a leaf stands; `None` when this head does not hold it.
     pub async fn index_of(&self, leaf: LeafHash) -> Result<Option<LogIndex>, ReadError> {
         let found = self.reader.store.indices_of(&[leaf]).await?.pop().flatten();
-        Ok(found.filter(|index| self.head.size.covers(*index)))
+        let Some(index) = found.filter(|index| self.head.size.covers(*index)) else {
+            return Ok(None);
+        };
+        if self.leaf(index).await? != leaf {
+            return Err(self.damaged(format!("the index {index} of leaf {leaf}")));
+        }
+        Ok(Some(index))
     }
 
-    /// The leaf hash at an index; `None` beyond the head.
-    pub async fn leaf_hash(&self, index: LogIndex) -> Result<Option<LeafHash>, ReadError> {
-        if !self.head.size.covers(index) {
-            return Ok(None);
-        }
+    async fn stored_leaf(&self, index: LogIndex) -> Result<LeafHash, ReadError> {
         let found = self.reader.store.hashes(0, index.0, 1).await?.pop();
         let found = found.ok_or_else(|| missing(format!("leaf hash {index}")))?;
-        Ok(Some(LeafHash::from_bytes(*found.as_bytes())))
+        Ok(LeafHash::from_bytes(*found.as_bytes()))
     }
 
     /// The first `width` hashes of a tile; `None` when this head has fewer of it, or none are asked
@@ -87,11 +88,31 @@ impl View<'_> {
         }
         let (first, count) = (tile.index * TILE_WIDTH, usize::from(width));
         let range = HashRange { level: tile.level, first, count };
-        Ok(Some(self.reader.tiles.read(range).await?))
+        let part = self.reader.tiles.read(range).await?;
+        self.vouch_for_tile(tile).await?;
+        Ok(Some(part))
     }
 
     /// The first `width` entries of a bundle; `None` as for a [`tile`](Self::tile).
     pub async fn bundle(
+        &self,
+        index: u64,
+        width: u16,
+    ) -> Result<Option<Vec<StoredBody>>, ReadError> {
+        if !self.holds(TileId { level: 0, index }, width) {
+            return Ok(None);
+        }
+        let (first, count) = (LogIndex(index * TILE_WIDTH), usize::from(width));
+        let entries = self.reader.store.bodies(first, count).await?;
+        if entries.len() != count {
+            return Err(missing(format!("an entry of bundle {index}")));
+        }
+        self.vouch_for(&entries).await?;
+        Ok(Some(entries))
+    }
+
+    /// The entries of a [`bundle`](Self::bundle) with their index keys.
+    pub async fn stored(
         &self,
         index: u64,
         width: u16,
@@ -108,65 +129,41 @@ impl View<'_> {
     }
 
     /// Entries from an index on, at most `max`, up to the head.
-    pub async fn entries(
-        &self,
-        first: LogIndex,
-        max: usize,
-    ) -> Result<Vec<StoredEntry>, ReadError> {
+    pub async fn entries(&self, first: LogIndex, max: usize) -> Result<Vec<StoredBody>, ReadError> {
         let left = self.head.size.0.saturating_sub(first.0);
         let max = max.min(usize::try_from(left).unwrap_or(usize::MAX));
         if max == 0 {
             return Ok(Vec::new());
         }
-        Ok(self.reader.store.entries(first, max).await?)
+        let entries = self.reader.store.bodies(first, max).await?;
+        self.vouch_for(&entries).await?;
+        Ok(entries)
     }
 
     fn holds(&self, tile: TileId, width: u16) -> bool {
         width > 0 && width <= tile.width(self.head.size)
     }
 
-    /// The proof that this head holds the leaf at `index`.
-    ///
-    /// # Errors
-    /// [`ReadError::Proof`] for an index beyond the head.
-    pub async fn inclusion_proof(&self, index: LogIndex) -> Result<InclusionProof, ReadError> {
-        let plan = InclusionPlan::new(index, self.head.size)?;
-        let hashes = self.reader.tiles.read_all(plan.wanted()).await?;
-        Ok(plan.build(&hashes)?)
-    }
-
-    /// The proof that the tree of `new` leaves extends the tree of `old` leaves.
-    ///
-    /// # Errors
-    /// [`ReadError::Proof`] unless `old <= new <=` the head's size.
-    pub async fn consistency_proof(
-        &self,
-        old: TreeSize,
-        new: TreeSize,
-    ) -> Result<ConsistencyProof, ReadError> {
-        debug_assert!(new <= self.head.size, "the caller compares with the head first");
-        let plan = ConsistencyPlan::new(old, new)?;
-        let hashes = self.reader.tiles.read_all(plan.wanted()).await?;
-        Ok(plan.build(&hashes)?)
-    }
-
-    /// The root hash that the log had at an earlier size.
-    pub async fn root_at(&self, size: TreeSize) -> Result<RootHash, ReadError> {
-        let plan = RootPlan::new(size);
-        let hashes = self.reader.tiles.read_all(plan.wanted()).await?;
-        Ok(plan.build(&hashes)?)
-    }
-
-    /// The entries that carry an index key, oldest first, at most [`SEARCH_HITS_MAX`].
-    pub async fn search(&self, index_key: &str) -> Result<Vec<LogIndex>, ReadError> {
-        let mut hits = self.reader.store.search(index_key, LogIndex(0), SEARCH_HITS_MAX).await?;
+    /// The leaf hashes of the entries that carry an index key, oldest first, at most
+    /// [`SEARCH_HITS_MAX`]. Each of them is the name of an entry that is there.
+    pub async fn search(&self, index_key: &str) -> Result<Vec<LeafHash>, ReadError> {
+        let store = &self.reader.store;
+        let mut hits = store.search(index_key, LogIndex(0), SEARCH_HITS_MAX).await?;
         hits.retain(|index| self.head.size.covers(*index));
-        Ok(hits)
+        let mut leaves = Vec::with_capacity(hits.len());
+        for index in hits {
+            leaves.push(self.stored_leaf(index).await?);
+        }
+        let known = store.indices_of(&leaves).await?;
+        if let Some((leaf, _)) = leaves.iter().zip(known).find(|(_, known)| known.is_none()) {
+            return Err(self.damaged(format!("the leaf hash {leaf} that a search has found")));
+        }
+        Ok(leaves)
     }
 
-    /// The attestation under a key.
-    pub async fn attestation(&self, key: &str) -> Result<Option<Vec<u8>>, ReadError> {
-        Ok(self.reader.store.attestation(key).await?)
+    /// Where it reads: for what has no place in the tree, and so none beyond the head.
+    pub fn store(&self) -> &dyn LogStore {
+        &*self.reader.store
     }
 }
 

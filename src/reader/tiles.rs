@@ -2,6 +2,7 @@
 //!
 //! A range of hashes that was written never changes, so what is cached is never stale. A tile at
 //! the right edge is kept once, as far as it was read: each tree size sees its own part of it.
+//! A full tile is held against the hash above it when it is read.
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
 use storage::{LogStore, StorageError};
-use tlog::{HashRange, Hashes, NodeHash, Tile};
+use tlog::{HashRange, Hashes, NodeHash, TILE_WIDTH, Tile};
 
 use crate::limits::CACHED_TILES_MAX;
 
@@ -78,8 +79,30 @@ impl TileCache {
             return Err(StorageError::Corrupt(text));
         }
         let tile = Arc::new(Tile::new(hashes));
+        if count as u64 == TILE_WIDTH {
+            self.check_full(range, &tile).await?;
+        }
         self.lock().put(place, tile.clone());
         Ok(TilePart { tile, count })
+    }
+
+    /// That a full tile makes the hash that is stored above it.
+    async fn check_full(&self, range: HashRange, tile: &Tile) -> Result<(), StorageError> {
+        let (level, place) = (range.level + 1, range.first / TILE_WIDTH);
+        let above = self.store.hashes(level, place, 1).await?;
+        if above.first().copied() == tile.subtree(0..range.count) {
+            return Ok(());
+        }
+        let id = range.tile();
+        Err(StorageError::Corrupt(format!(
+            "the hashes of tile {} at level {} do not make the hash that is stored above them",
+            id.index, id.level
+        )))
+    }
+
+    /// Forgets what was read.
+    pub(super) fn forget(&self) {
+        self.lock().clear();
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Cached> {
