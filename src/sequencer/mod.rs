@@ -10,6 +10,7 @@
 mod integrate;
 mod queue;
 mod shared;
+mod time;
 
 use std::sync::Arc;
 
@@ -113,7 +114,7 @@ impl Sequencer {
             submissions,
             heads,
             now,
-            last_time: 0,
+            last_time: None,
             contended: 0,
             stop,
             metrics,
@@ -190,8 +191,8 @@ struct Writer {
     submissions: mpsc::Receiver<Submission>,
     heads: mpsc::Sender<TreeHead>,
     now: UnixSeconds,
-    last_time: i64,
-    contended: u32, // batches that are still to wait for their turn
+    last_time: Option<i64>, // of the newest entry; none before the first batch
+    contended: u32,         // batches that are still to wait for their turn
     stop: watch::Sender<Option<Arc<str>>>,
     metrics: Arc<LogMetrics>,
 }
@@ -218,9 +219,9 @@ impl Writer {
             let turn = self.turn().await?;
             let leaves: Vec<_> = batch.iter().map(|candidate| candidate.leaf_hash).collect();
             let known = self.look_up(&leaves).await?;
-            self.last_time = self.last_time.max((self.now)());
+            let time = self.time().await?;
             let Integration { commit, growth, placements } =
-                integrate(&self.edge, batch, &known, self.last_time);
+                integrate(&self.edge, batch, &known, time);
             let Some(growth) = growth else { break (None, placements) };
 
             self.metrics.batch_entries.observe(commit.entries.len() as f64);

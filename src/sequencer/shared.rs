@@ -96,7 +96,7 @@ async fn standing(
     if let Some(Sent { after, integrated_time }) = sent
         && stored.size >= after.size
         && root_at(store, after.size).await? == after.root
-        && let [first] = store.entries(LogIndex(before.size().0), 1).await?.as_slice()
+        && let [first] = store.bodies(LogIndex(before.size().0), 1).await?.as_slice()
         && first.integrated_time == *integrated_time
     {
         return Ok(Standing::Stored);
