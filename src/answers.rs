@@ -62,6 +62,8 @@ pub struct Rules {
     pub in_flight_max: Option<usize>,
     /// Whether nothing may enter any more.
     pub frozen: bool,
+    /// Whether that is so because it is written elsewhere.
+    pub replica: bool,
 }
 
 impl Rules {
@@ -76,6 +78,7 @@ impl Rules {
             quota,
             in_flight_max: None,
             frozen: false,
+            replica: false,
         }
     }
 }
@@ -107,8 +110,9 @@ pub struct LoggedEntry {
 pub struct PromisedEntry {
     /// The entry.
     pub entry: LoggedEntry,
-    /// The SET: the log's signature over body, time, log ID and virtual index.
-    pub signed_entry_timestamp: Vec<u8>,
+    /// The SET: the log's signature over body, time, log ID and virtual index. None from a replica
+    /// without the log's key.
+    pub signed_entry_timestamp: Option<Vec<u8>>,
 }
 
 /// Where an entry stands: durable and published.

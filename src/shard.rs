@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use storage::{LogRecord, TreeId};
-use tlog::TreeHead;
+use tlog::{LogIndex, TreeHead};
 
+use crate::annex::{MakeError, attestation_of, make_annex};
 use crate::publisher::signer::public_key_pem;
-use crate::publisher::{Published, Publisher};
-use crate::reader::{Reader, View};
+use crate::publisher::{Published, Publisher, SigningCore};
+use crate::reader::{ReadError, Reader, View};
 
 /// One tree of the log: how it is read and under whose key.
 pub struct Shard {
@@ -52,6 +53,11 @@ impl Shard {
         self.publisher.newest()
     }
 
+    /// What signs for it.
+    pub fn core(&self) -> Arc<SigningCore> {
+        self.publisher.shared_core()
+    }
+
     /// Its published checkpoints as they come, the newest first of all.
     pub fn checkpoints(&self) -> Publisher {
         self.publisher.clone()
@@ -70,5 +76,28 @@ impl Shard {
     /// What its newest published checkpoint commits to.
     pub fn head(&self) -> TreeHead {
         self.publisher.newest().head
+    }
+
+    /// Whether its key is at hand: a replica may be without it.
+    pub fn signs(&self) -> bool {
+        self.publisher.core().signs()
+    }
+
+    /// The signed annex of a bundle (see `annex`); `None` beyond the head.
+    ///
+    /// # Errors
+    /// As [`MakeError`] says.
+    pub async fn annex(&self, index: u64, width: u16) -> Result<Option<String>, MakeError> {
+        make_annex(&self.view(), self.publisher.core(), index, width).await
+    }
+
+    /// What is stored beside an entry; `None` where there is nothing, or no entry.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the store failed.
+    pub async fn attestation(&self, index: LogIndex) -> Result<Option<Vec<u8>>, ReadError> {
+        let view = self.view();
+        let Some(entry) = view.entry(index).await? else { return Ok(None) };
+        Ok(attestation_of(view.store(), &entry.body).await?)
     }
 }

@@ -38,6 +38,7 @@ pub struct Log {
     quota: Quota,
     room: Room,
     frozen: bool,
+    replica: bool,
     sequencer: Sequencer,
     shards: Vec<Shard>, // frozen ones first; the last one is active
     map: ShardMap,
@@ -63,9 +64,9 @@ impl Log {
         let map = ShardMap::new(frozen.iter().map(|shard| shard.head().size).collect());
         let mut shards = frozen;
         shards.push(active);
-        let Rules { name, api, policy, duplicates, quota, in_flight_max, frozen } = rules;
+        let Rules { name, api, policy, duplicates, quota, in_flight_max, frozen, replica } = rules;
         let (policy, room) = (Arc::new(policy), Room::new(in_flight_max));
-        Self { name, api, policy, duplicates, quota, room, frozen, sequencer, shards, map }
+        Self { name, api, policy, duplicates, quota, room, frozen, replica, sequencer, shards, map }
     }
 
     /// Its name in the configuration.
@@ -81,6 +82,11 @@ impl Log {
     /// Whether it takes no entries any more.
     pub fn frozen(&self) -> bool {
         self.frozen
+    }
+
+    /// Whether it is written elsewhere, and followed here.
+    pub fn replica(&self) -> bool {
+        self.replica
     }
 
     /// Its trees: frozen ones first, the last one is active.
@@ -252,24 +258,29 @@ impl Log {
             Duplicates::Conflict => Err(conflict),
             Duplicates::ReturnExisting => {
                 let found = self.logged_entry(self.shards.len() - 1, index).await?;
+                let found = found.filter(|entry| entry.id == id);
                 let found = found.map(|entry| LoggedEntry { attestation: None, ..entry });
                 found.ok_or(conflict)
             }
         }
     }
 
-    /// The log's promise for an entry: its SET, which only v1 clients know.
+    /// The log's promise for an entry: its SET, which only v1 clients know. A replica without the
+    /// log's key has none to give.
     ///
     /// # Errors
     /// [`SignError`] when the key does not sign.
     pub fn promise(&self, entry: LoggedEntry) -> Result<PromisedEntry, SignError> {
         let shard = self.shard(Some(entry.id.tree_id)).unwrap_or(self.active());
-        let signed_entry_timestamp = shard.publisher.core().entry_timestamp(
+        if !shard.signs() {
+            return Ok(PromisedEntry { entry, signed_entry_timestamp: None });
+        }
+        let signed = shard.publisher.core().entry_timestamp(
             &entry.body,
             entry.integrated_time,
             LogIndex(entry.virtual_index.0),
         )?;
-        Ok(PromisedEntry { entry, signed_entry_timestamp })
+        Ok(PromisedEntry { entry, signed_entry_timestamp: Some(signed) })
     }
 
     /// Small entries are judged where they are: a worker of the runtime for each core is the

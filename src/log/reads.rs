@@ -5,8 +5,9 @@ use tlog::{ConsistencyProof, LeafHash, LogIndex, RootHash, TreeSize};
 
 use super::{Log, LogInfo, LoggedEntry, ProofRequestError, ShardInfo};
 use crate::admission::{self, Proposal, Rejection};
+use crate::annex::attestation_of;
 use crate::publisher::signer::public_key_pem;
-use crate::reader::{ReadError, View};
+use crate::reader::ReadError;
 use crate::shard::Shard;
 use crate::shards::{EntryId, VirtualIndex};
 
@@ -54,12 +55,8 @@ impl Log {
     pub async fn search(&self, index_key: &str) -> Result<Vec<EntryId>, ReadError> {
         let mut found = Vec::new();
         for shard in &self.shards {
-            let view = shard.view();
-            for index in view.search(index_key).await? {
-                if let Some(leaf_hash) = view.leaf_hash(index).await? {
-                    found.push(EntryId { tree_id: shard.tree_id(), leaf_hash });
-                }
-            }
+            let (tree_id, leaves) = (shard.tree_id(), shard.view().search(index_key).await?);
+            found.extend(leaves.into_iter().map(|leaf_hash| EntryId { tree_id, leaf_hash }));
         }
         Ok(found)
     }
@@ -126,7 +123,7 @@ impl Log {
         let leaf_hash = tlog::hash_leaf(&entry.body);
         let id = EntryId { tree_id: shard.tree_id(), leaf_hash };
         let proof = view.inclusion_proof(index).await?;
-        let attestation = attestation_of(&view, &entry.body, leaf_hash).await?;
+        let attestation = attestation_of(view.store(), &entry.body).await?;
         Ok(Some(LoggedEntry {
             id,
             log_id: shard.log_id(),
@@ -138,18 +135,4 @@ impl Log {
             attestation,
         }))
     }
-}
-
-/// The attestation of an entry: under the key that its kind names, else under its leaf hash, as
-/// Rekor 0.6 and older stored it.
-async fn attestation_of(
-    view: &View<'_>,
-    body: &[u8],
-    leaf_hash: LeafHash,
-) -> Result<Option<Vec<u8>>, ReadError> {
-    let Some(key) = admission::attestation_key(body) else { return Ok(None) };
-    if let Some(found) = view.attestation(&key).await? {
-        return Ok(Some(found));
-    }
-    view.attestation(&leaf_hash.to_string()).await
 }

@@ -120,5 +120,5 @@ pub(crate) fn verify(house: &House, promised: &PromisedEntry) {
         hex::encode(entry.log_id),
         entry.virtual_index.0
     );
-    verifier.verify(promise.as_bytes(), &promised.signed_entry_timestamp).unwrap();
+    verifier.verify(promise.as_bytes(), promised.signed_entry_timestamp.as_ref().unwrap()).unwrap();
 }

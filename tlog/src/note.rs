@@ -116,8 +116,8 @@ pub struct Note {
 /// Why a text is not a signed note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NoteError {
-    /// Longer than [`NOTE_BYTES_MAX`].
-    #[error("the note is longer than {NOTE_BYTES_MAX} bytes")]
+    /// Longer than [`NOTE_BYTES_MAX`], or what else was said.
+    #[error("the note is too long")]
     TooLong,
     /// A control character other than newline.
     #[error("the note has a control character in it")]
@@ -142,7 +142,15 @@ impl Note {
     /// # Errors
     /// One [`NoteError`] for each rule of the format.
     pub fn parse(note: &str) -> Result<Self, NoteError> {
-        if note.len() > NOTE_BYTES_MAX {
+        Self::parse_within(note, NOTE_BYTES_MAX)
+    }
+
+    /// As [`parse`](Self::parse), for notes that are longer than checkpoints are.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse) does; [`NoteError::TooLong`] beyond `bytes_max`.
+    pub fn parse_within(note: &str, bytes_max: usize) -> Result<Self, NoteError> {
+        if note.len() > bytes_max {
             return Err(NoteError::TooLong);
         }
         if note.bytes().any(|byte| byte < 0x20 && byte != b'\n') {

@@ -10,7 +10,7 @@ use proto::log_v1::{
     GetConsistencyProofRequest, GetEntryRequest, GetInclusionProofRequest, InclusionProof,
     StreamEntriesRequest, WatchCheckpointsRequest, log_server,
 };
-use storage::StoredEntry;
+use storage::StoredBody;
 use tlog::{LeafHash, LogIndex, TILE_WIDTH, TreeHead, TreeSize};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -42,7 +42,7 @@ impl Named {
         &self.log.shards()[self.number]
     }
 
-    fn entry(&self, entry: StoredEntry) -> Entry {
+    fn entry(&self, entry: StoredBody) -> Entry {
         let shard = self.shard();
         let leaf_hash = tlog::hash_leaf(&entry.body);
         Entry {

@@ -38,9 +38,13 @@ pub(super) fn push_entry(out: &mut String, promised: &PromisedEntry) {
     push_hashes(out, &entry.proof.hashes);
     let (index, root) = (entry.proof.index, entry.checkpoint.head.root);
     put(out, format_args!(r#","logIndex":{},"rootHash":"{root}","#, index.0));
-    put(out, format_args!(r#""treeSize":{}}},"signedEntryTimestamp":""#, entry.proof.size.0));
-    STANDARD.encode_string(&promised.signed_entry_timestamp, out);
-    out.push_str("\"}}}");
+    put(out, format_args!(r#""treeSize":{}}}"#, entry.proof.size.0));
+    if let Some(signed) = &promised.signed_entry_timestamp {
+        out.push_str(r#","signedEntryTimestamp":""#);
+        STANDARD.encode_string(signed, out);
+        out.push('"');
+    }
+    out.push_str("}}}");
 }
 
 /// Appends a list of hashes in hexadecimal.
@@ -111,7 +115,7 @@ mod tests {
             checkpoint: Arc::new(Published { head, cosigned: note.clone(), note, time: 0 }),
             attestation,
         };
-        PromisedEntry { entry, signed_entry_timestamp: vec![0xff, 0xfe] }
+        PromisedEntry { entry, signed_entry_timestamp: Some(vec![0xff, 0xfe]) }
     }
 
     #[test]

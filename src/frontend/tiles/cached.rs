@@ -1,6 +1,7 @@
 //! What caches are told: how long an answer holds, by which tag it is known, and when not to send
 //! it again (RFC 9110 §13).
 
+use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
@@ -8,7 +9,6 @@ use hyper::header::{
     CACHE_CONTROL, ETAG, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
 };
 use hyper::http::request::Parts;
-use tlog::TilePath;
 
 use super::super::reply::empty;
 use super::super::server::Reply;
@@ -31,7 +31,7 @@ impl Tag {
     }
 
     /// Of what is never another one: its name is enough.
-    pub(super) fn immutable(shard: &Shard, path: &TilePath, variant: &str) -> Self {
+    pub(super) fn immutable(shard: &Shard, path: &impl Display, variant: &str) -> Self {
         let log = hex::encode(&shard.log_id()[..8]);
         let etag = format!("\"{log}/{path}{variant}\"");
         Self { etag, modified: None, cache_control: "max-age=31536000, immutable" }

@@ -37,7 +37,11 @@ pub(super) fn logs(site: &Site, parts: &Parts) -> Reply {
     let of_log = |log: &Log| -> Vec<Listed> {
         let last = log.shards().len() - 1;
         let listed = log.shards().iter().enumerate().map(|(n, shard)| {
-            let state = if n < last || log.frozen() { "frozen" } else { "active" };
+            let state = match (n < last, log.replica(), log.frozen()) {
+                (false, true, _) => "replica",
+                (false, false, false) => "active",
+                _ => "frozen",
+            };
             list(log, shard, state, &base)
         });
         listed.collect()

@@ -1,8 +1,10 @@
 //! Every log as C2SP tlog-tiles: `checkpoint`, `tile/<L>/<N>`, `tile/entries/<N>`.
 //!
 //! The v2 log has them at the root and under `/api/v2`, each tree under `/logs/<log ID>`. What a
-//! path leads to never changes, but for the checkpoint.
+//! path leads to never changes, but for the checkpoint. Under `/logs/<log ID>` there is also what
+//! a replica needs besides, see `beside`.
 
+mod beside;
 mod cached;
 mod list;
 
@@ -45,6 +47,7 @@ pub(crate) enum Target {
 pub(crate) enum Resource {
     Checkpoint,
     Tile(TilePath),
+    Beside(beside::Resource),
 }
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -58,10 +61,13 @@ impl Target {
             return match rest.split_once('/') {
                 _ if rest.is_empty() => Some(Self::List),
                 Some(("", below)) => Some(match below.split_once('/') {
-                    Some((id, resource)) => match Resource::parse(resource) {
-                        Some(resource) => Self::Of(Some(id.to_owned()), resource),
-                        None => Self::Unknown,
-                    },
+                    Some((id, resource)) => {
+                        let beside = || beside::Resource::parse(resource).map(Resource::Beside);
+                        match Resource::parse(resource).or_else(beside) {
+                            Some(resource) => Self::Of(Some(id.to_owned()), resource),
+                            None => Self::Unknown,
+                        }
+                    }
                     None => Self::Unknown,
                 }),
                 _ => None,
@@ -85,6 +91,7 @@ impl Target {
             Self::Of(_, Resource::Checkpoint) => "/checkpoint",
             Self::Of(_, Resource::Tile(TilePath::Tile { .. })) => "/tile/{L}/{N}",
             Self::Of(_, Resource::Tile(TilePath::Entries { .. })) => "/tile/entries/{N}",
+            Self::Of(_, Resource::Beside(resource)) => resource.template(),
             Self::Unknown => "unknown",
         }
     }
@@ -132,6 +139,7 @@ async fn read(shard: &Shard, resource: Resource, parts: &Parts) -> Reply {
         Resource::Tile(TilePath::Entries { index, width }) => {
             entries(shard, index, width, parts).await
         }
+        Resource::Beside(resource) => return beside::answer(shard, resource, parts).await,
     };
     read.unwrap_or_else(|error| Problem::read(&error).into_reply())
 }
