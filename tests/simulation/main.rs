@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by panicking")]
 
 mod crashes;
+mod export;
+mod damage;
 mod fsck;
 mod house;
 mod invariants;
