@@ -23,7 +23,7 @@ pub enum RecoveryError {
     )]
     RolledBack {
         /// Who knows the checkpoint.
-        witness: &'static str,
+        witness: String,
         /// The checkpoint's size.
         published: TreeSize,
         /// The stored head's size.
@@ -36,7 +36,7 @@ pub enum RecoveryError {
     )]
     Forked {
         /// Who knows the checkpoint.
-        witness: &'static str,
+        witness: String,
         /// The checkpoint's size.
         size: TreeSize,
         /// The checkpoint's root.
@@ -48,7 +48,7 @@ pub enum RecoveryError {
     #[error("{witness} holds a checkpoint that is not this log's: {source}")]
     Foreign {
         /// Who holds it.
-        witness: &'static str,
+        witness: String,
         /// What is wrong with it.
         #[source]
         source: CheckpointError,
@@ -94,19 +94,20 @@ pub async fn contradicts_nothing(
     store: &dyn LogStore,
     head: TreeHead,
     identity: &Identity<'_>,
-    witness: &'static str,
+    witness: &str,
     note: &str,
 ) -> Result<(), RecoveryError> {
     let signed = SignedCheckpoint::open(note, identity.origin, identity.verifier, identity.key_id);
-    let signed = signed.map_err(|source| RecoveryError::Foreign { witness, source })?;
+    let signed =
+        signed.map_err(|source| RecoveryError::Foreign { witness: witness.into(), source })?;
     let published = signed.checkpoint().head;
     if published.size > head.size {
-        let (published, stored) = (published.size, head.size);
+        let (witness, published, stored) = (witness.into(), published.size, head.size);
         return Err(RecoveryError::RolledBack { witness, published, stored });
     }
     let stored = root_at(store, published.size).await?;
     if stored != published.root {
-        let (size, published) = (published.size, published.root);
+        let (witness, size, published) = (witness.into(), published.size, published.root);
         return Err(RecoveryError::Forked { witness, size, published, stored });
     }
     Ok(())

@@ -82,6 +82,8 @@ pub struct LogSettings {
     pub witness_mode: Option<WitnessMode>,
     /// Time for one round of witnesses, in milliseconds.
     pub witness_timeout_ms: Option<u64>,
+    /// `false` keeps the log from exports.
+    pub export: Option<bool>,
 }
 
 /// One log, with all that was set.

@@ -3,6 +3,8 @@
 //! Every setting stands in one struct, which is at once the flags, the environment and the file.
 
 mod choices;
+mod follow;
+mod export;
 mod logs;
 mod storage;
 
@@ -16,6 +18,8 @@ use serde::Deserialize;
 use crate::limits::REQUEST_BODY_BYTES_DEFAULT;
 
 pub use choices::{DuplicatesSetting, LogFormat, WitnessMode};
+pub use export::{BucketSettings, ExportSetting};
+pub use follow::FollowSetting;
 pub use logs::{ApiSetting, LogConfig, LogSettings, LogsError};
 pub use storage::{PasswordError, StorageSetting};
 
@@ -112,10 +116,32 @@ pub struct Settings {
         default_missing_value = "true")]
     pub storage_accept_data_loss: Option<bool>,
 
+    /// Be a replica of logs that are written elsewhere: the URL of a Cairn or of an export, or a
+    /// folder into which files of `cairn export --bundle` are put
+    #[arg(long, env = "CAIRN_FOLLOW", value_name = "URL|DIR")]
+    pub follow: Option<FollowSetting>,
+
+    /// Time between two looks at the logs that are followed, in milliseconds [default: 1000]
+    #[arg(long, env = "CAIRN_FOLLOW_INTERVAL_MS", value_name = "MS")]
+    pub follow_interval_ms: Option<u64>,
+
+    /// URLs of replicas of these logs that may be promoted: where one holds more than this server,
+    /// or something else, nothing is signed here
+    #[arg(long, env = "CAIRN_FENCE", value_name = "URL", value_delimiter = ',')]
+    pub fence: Option<Vec<String>>,
+
     /// File on another volume that remembers the newest checkpoint, so that an old copy of the
     /// data folder is noticed
     #[arg(long, env = "CAIRN_HEAD_GUARD", value_name = "FILE")]
     pub head_guard: Option<PathBuf>,
+
+    /// Folder or s3://BUCKET/PREFIX that all logs are exported to, as static files
+    #[arg(long, env = "CAIRN_EXPORT", value_name = "DIR|URL")]
+    pub export: Option<ExportSetting>,
+
+    /// Time between two exports of a log, at least, in milliseconds [default: 1000]
+    #[arg(long, env = "CAIRN_EXPORT_INTERVAL_MS", value_name = "MS")]
+    pub export_interval_ms: Option<u64>,
 
     /// Largest request body in bytes [default: 33554432]
     #[arg(long, env = "CAIRN_MAX_REQUEST_BODY_BYTES", value_name = "BYTES")]
@@ -275,7 +301,12 @@ impl Settings {
                 storage_password_file,
                 storage_connections,
                 storage_accept_data_loss,
+                follow,
+                follow_interval_ms,
+                fence,
                 head_guard,
+                export,
+                export_interval_ms,
                 max_request_body_bytes,
                 max_entries_in_flight,
                 attestation_storage,
@@ -340,38 +371,4 @@ fn loopback(address: &str) -> SocketAddr {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn defaults() {
-        let settings = Settings::default();
-        assert_eq!(settings.listen().to_string(), LISTEN);
-        assert_eq!(settings.metrics_listen().unwrap().to_string(), METRICS_LISTEN);
-        assert_eq!(settings.data_dir(), Path::new("cairn-data"));
-        assert_eq!(settings.attestation_bytes_max(), Some(102_400));
-    }
-
-    #[test]
-    fn a_flag_wins_over_the_file() {
-        let file: Settings = toml::from_str("hostname = 'file'\nlisten = '127.0.0.1:1'").unwrap();
-        let flags = Settings { hostname: Some("flag".into()), ..Settings::default() };
-        let settings = flags.over(file);
-        assert_eq!(settings.hostname.as_deref(), Some("flag"));
-        assert_eq!(settings.listen().port(), 1);
-    }
-
-    #[test]
-    fn an_unknown_setting_in_the_file_is_named() {
-        let error = toml::from_str::<Settings>("hostnam = 'x'").unwrap_err().to_string();
-        assert!(error.contains("hostnam"), "{error}");
-    }
-
-    #[test]
-    fn metrics_can_be_off() {
-        let settings: Settings = toml::from_str("metrics_listen = 'off'").unwrap();
-        assert_eq!(settings.metrics_listen(), None);
-        let off = Settings { attestation_storage: Some(false), ..Settings::default() };
-        assert_eq!(off.attestation_bytes_max(), None);
-    }
-}
+mod tests;

@@ -87,12 +87,21 @@ impl SigningCore {
     /// Signs a head that is durable.
     pub fn checkpoint(&self, head: TreeHead, time: i64) -> Result<Published, SignError> {
         let checkpoint = Checkpoint { origin: self.origin.clone(), head, extensions: Vec::new() };
-        let text = checkpoint.text();
+        let note: Arc<str> = self.note(checkpoint.text())?.to_string().into();
+        Ok(Published { head, cosigned: note.clone(), note, time })
+    }
+
+    /// Signs a text as a note. Whoever calls this answers for it that the text cannot be taken for
+    /// something else that the log signs.
+    pub fn note(&self, text: String) -> Result<Note, SignError> {
         let signature = self.signer.sign(text.as_bytes())?;
         let signature = NoteSignature { name: self.name.clone(), key_id: self.key_id, signature };
-        let note = Note { text, signatures: vec![signature] };
-        let note: Arc<str> = note.to_string().into();
-        Ok(Published { head, cosigned: note.clone(), note, time })
+        Ok(Note { text, signatures: vec![signature] })
+    }
+
+    /// Whether the log's key is at hand. A replica that only follows has none, and signs nothing.
+    pub fn signs(&self) -> bool {
+        self.signer.signs()
     }
 
     /// Signs an entry's promise (SET): RFC 8785 JSON of body, integrated time, log ID and index.

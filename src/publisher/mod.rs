@@ -6,6 +6,7 @@
 //! they publish as well.
 
 pub mod core;
+mod following;
 mod guard;
 mod press;
 mod replica;
@@ -28,6 +29,7 @@ use crate::stored_tree::TreeError;
 use crate::telemetry::LogMetrics;
 
 pub use core::{Published, SigningCore};
+pub use following::Following;
 pub use guard::{GuardError, HeadGuard};
 use press::{Press, Witnessed};
 pub use replica::ForeignCheckpoint;
@@ -55,6 +57,9 @@ pub enum PublishError {
     /// Too few witnesses cosigned.
     #[error("a checkpoint is short of its quorum of witnesses ({0})")]
     NoQuorum(String),
+    /// Another server may write to the log by now.
+    #[error("{0}; nothing is signed here any more")]
+    Fenced(Arc<str>),
     /// Another replica published what it could not.
     #[error(transparent)]
     Foreign(#[from] ForeignCheckpoint),
@@ -90,6 +95,8 @@ pub struct Setup {
     pub store: Arc<dyn LogStore>,
     /// Who else remembers the newest checkpoint.
     pub guard: Option<HeadGuard>,
+    /// Who may say that another server writes to the log now, and why it is so.
+    pub fenced: Option<watch::Receiver<Option<Arc<str>>>>,
     /// Who cosigns checkpoints before they are published, if anybody does.
     pub witnessing: Option<Witnessing>,
     /// Time from one checkpoint to the next, at least. Zero: one as soon as the log has grown.
@@ -111,9 +118,9 @@ impl Setup {
         now: UnixSeconds,
         metrics: Arc<LogMetrics>,
     ) -> Self {
-        let (guard, witnessing) = (None, None);
+        let (guard, fenced, witnessing) = (None, None, None);
         let (interval_min, republish_after) = (Duration::ZERO, REPUBLISH_AFTER_DEFAULT);
-        Self { core, store, guard, witnessing, interval_min, republish_after, now, metrics }
+        Self { core, store, guard, fenced, witnessing, interval_min, republish_after, now, metrics }
     }
 }
 
@@ -207,6 +214,23 @@ impl Publisher {
         Err(NotPublishing(state.stopped.clone().unwrap_or_else(|| "no reason is known".into())))
     }
 
+    /// Waits until the newest published checkpoint is another one than this: a larger one, or one
+    /// with fresh signatures.
+    ///
+    /// # Errors
+    /// [`NotPublishing`] when there will be none.
+    pub async fn other_than(&self, known: &Published) -> Result<Arc<Published>, NotPublishing> {
+        let mut state = self.state.clone();
+        let other = |state: &State| state.stopped.is_some() || *newest(&state.recent) != *known;
+        let state = state.wait_for(other).await;
+        let state = state.map_err(|_| NotPublishing("it is shutting down".into()))?;
+        let found = newest(&state.recent);
+        match &state.stopped {
+            Some(why) if *found == *known => Err(NotPublishing(why.clone())),
+            _ => Ok(found),
+        }
+    }
+
     /// The reason why nothing is published any more, if that is so.
     pub fn stopped(&self) -> Option<Arc<str>> {
         let why = self.state.borrow().stopped.clone();
@@ -223,6 +247,11 @@ impl Publisher {
     /// The log's signing core.
     pub fn core(&self) -> &SigningCore {
         &self.core
+    }
+
+    /// The same, to be kept.
+    pub fn shared_core(&self) -> Arc<SigningCore> {
+        self.core.clone()
     }
 }
 

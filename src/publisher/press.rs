@@ -257,6 +257,9 @@ impl Press {
     /// Signs a head that is durable, and has the guard remember it.
     async fn sign(&self, head: TreeHead) -> Result<Arc<Published>, PublishError> {
         let setup = &self.setup;
+        if let Some(why) = setup.fenced.as_ref().and_then(|fenced| fenced.borrow().clone()) {
+            return Err(PublishError::Fenced(why));
+        }
         let stored = setup.store.head().await?;
         if stored.size < head.size || (stored.size == head.size && stored.root != head.root) {
             return Err(PublishError::NotDurable { stored: stored.size, claimed: head.size });

@@ -11,14 +11,14 @@ use super::witness::published_before;
 use super::{PublishError, State, newest, show};
 use crate::stored_tree::root_at;
 
-/// The checkpoint in the store is not one that this log could have published.
+/// A checkpoint that another process made is not one that this log could have published.
 #[derive(Debug, thiserror::Error)]
 pub enum ForeignCheckpoint {
     /// It is not signed as this log's are.
-    #[error("the store holds a checkpoint that is not this log's: {0}")]
+    #[error("a checkpoint is not this log's: {0}")]
     NotOurs(String),
     /// It contradicts what is stored.
-    #[error("the store holds a checkpoint of {0} entries with another root than its entries make")]
+    #[error("a checkpoint of {0} entries has another root than the stored entries make")]
     Forked(u64),
 }
 
@@ -50,7 +50,7 @@ impl Press {
     }
 
     /// Another replica's checkpoint: under the log's key, over a part of the stored tree.
-    async fn adopt(&self, note: &str) -> Result<Published, PublishError> {
+    pub(super) async fn adopt(&self, note: &str) -> Result<Published, PublishError> {
         let core = &self.setup.core;
         let not_ours = |why: String| PublishError::Foreign(ForeignCheckpoint::NotOurs(why));
         let verifier = Verifier::from_spki(core.public_key());

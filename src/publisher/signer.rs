@@ -72,6 +72,37 @@ pub trait Signer: Send + Sync {
 
     /// Signs a message: ASN.1 DER over its SHA-256 for ECDSA, 64 bytes for Ed25519.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError>;
+
+    /// Whether it can.
+    fn signs(&self) -> bool {
+        true
+    }
+}
+
+/// The public half alone: what a replica has of a log whose key it does not hold.
+pub struct PublicHalf {
+    spki: Vec<u8>,
+}
+
+impl PublicHalf {
+    /// Takes SPKI DER.
+    pub fn new(spki: Vec<u8>) -> Self {
+        Self { spki }
+    }
+}
+
+impl Signer for PublicHalf {
+    fn public_key(&self) -> &[u8] {
+        &self.spki
+    }
+
+    fn sign(&self, _message: &[u8]) -> Result<Vec<u8>, SignError> {
+        Err(SignError)
+    }
+
+    fn signs(&self) -> bool {
+        false
+    }
 }
 
 /// A log key that is held in memory, read from a file.

@@ -29,6 +29,12 @@ pub struct LogMetrics {
     pub witness_seconds: Histogram,
     /// Checkpoints that were short of the witnesses' quorum, when their time was over.
     pub witness_quorum_missed: IntCounter,
+    /// Looks at a log that is followed which failed.
+    pub follow_failures: IntCounter,
+    /// Exports that failed.
+    pub export_failures: IntCounter,
+    export_size: IntGaugeVec,
+    name: String,
     tree_size: IntGauge,
     published: Mutex<Option<Instant>>,
 }
@@ -38,6 +44,12 @@ impl LogMetrics {
     pub fn published(&self, size: u64) {
         self.tree_size.set(i64::try_from(size).unwrap_or(i64::MAX));
         *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// The destination of exports holds the log up to this size.
+    pub fn exported(&self, size: u64) {
+        let export_size = self.export_size.with_label_values(&[&self.name]);
+        export_size.set(i64::try_from(size).unwrap_or(i64::MAX));
     }
 }
 
@@ -50,6 +62,9 @@ pub(super) struct PerLog {
     sign_seconds: HistogramVec,
     witness_seconds: HistogramVec,
     witness_quorum_missed: IntCounterVec,
+    follow_failures: IntCounterVec,
+    export_failures: IntCounterVec,
+    export_size: IntGaugeVec,
     tree_size: IntGaugeVec,
     checkpoint_age_seconds: GaugeVec,
     logs: Mutex<BTreeMap<String, Arc<LogMetrics>>>,
@@ -76,7 +91,21 @@ impl PerLog {
             "cairn_commit_conflicts_total",
             "Commits that another replica was faster with, and that were made again",
         );
+        let follow = Opts::new(
+            "cairn_follow_failures_total",
+            "Looks at a log that is followed which failed: it did not answer, or not what it should",
+        );
+        let failures = Opts::new(
+            "cairn_export_failures_total",
+            "Exports that failed, each of which is tried again",
+        );
         Self {
+            follow_failures: registry.keep(sure(IntCounterVec::new(follow, LABELS))),
+            export_failures: registry.keep(sure(IntCounterVec::new(failures, LABELS))),
+            export_size: gauge(
+                "cairn_export_size",
+                "Entries that the destination of exports holds",
+            ),
             commit_conflicts: registry.keep(sure(IntCounterVec::new(conflicts, LABELS))),
             queue_depth: gauge("cairn_queue_depth", "Entries that wait for a commit"),
             batch_entries: histogram(
@@ -118,6 +147,10 @@ impl PerLog {
                 sign_seconds: self.sign_seconds.with_label_values(label),
                 witness_seconds: self.witness_seconds.with_label_values(label),
                 witness_quorum_missed: self.witness_quorum_missed.with_label_values(label),
+                follow_failures: self.follow_failures.with_label_values(label),
+                export_failures: self.export_failures.with_label_values(label),
+                export_size: self.export_size.clone(), // of logs that are exported
+                name: name.to_owned(),
                 tree_size: self.tree_size.with_label_values(label),
                 published: Mutex::default(),
             })
