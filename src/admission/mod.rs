@@ -10,7 +10,7 @@ mod canonical;
 mod index_keys;
 mod json;
 mod kinds;
-mod pki;
+pub(crate) mod pki;
 mod policy;
 mod proposal;
 mod rekor_v2;

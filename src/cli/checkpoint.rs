@@ -50,7 +50,7 @@ pub(super) struct Args {
 /// The log has published nothing.
 #[derive(Debug, thiserror::Error)]
 #[error("the log in {0} has published no checkpoint yet")]
-struct NothingPublished(PathBuf);
+pub(super) struct NothingPublished(pub(super) PathBuf);
 
 /// A file that should hold a public key does not.
 #[derive(Debug, thiserror::Error)]

@@ -11,16 +11,21 @@ use tlog::{Policy, Verifier};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
-use super::data_dir::{OwnedLog, open_or_create};
+use super::data_dir::{FolderLog, OwnedLog, Role, open_or_create};
+use super::export::open_sink;
+use super::replica::{Upstream, follow_log};
 use super::{Configured, Failure, open_files};
 use crate::admission::{self, Accepts};
 use crate::clock::unix_seconds;
 use crate::config::{ApiSetting, DuplicatesSetting, LogConfig, Settings, WitnessMode};
+use crate::export::{Exporter, follow};
+use crate::follow::Fence;
 use crate::frontend::{self, App, Door, FrontendSettings, Sites};
 use crate::limits::WITNESS_ROUND_DEFAULT;
 use crate::log::{Api, Duplicates, Log, Rules};
-use crate::publisher::signer::public_key_pem;
+use crate::publisher::signer::{Signer, public_key_pem};
 use crate::publisher::witness::{HttpWitness, WithoutQuorum, Witnessing};
 use crate::publisher::{self, HeadGuard, Publisher, SigningCore};
 use crate::quota::{self, Quota};
@@ -62,7 +67,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let settings = args.configured.resolve()?;
     init_logging(&settings)?;
     let mut signals = Signals::install()?;
-    let configs = settings.logs()?;
+    let mut configs = settings.logs()?;
     for config in &configs {
         rules(&settings, config)?; // what cannot be is said before anything is made
     }
@@ -76,13 +81,19 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         Some(address) => Some(listen(address, "metrics-listen").await?),
         None => None,
     };
-    let folder = open_or_create(&settings, &configs).await?;
+    let upstream = match &settings.follow {
+        Some(setting) => {
+            let upstream = Upstream::find(setting).await;
+            configs = upstream.followed(&settings, configs)?;
+            Some(upstream)
+        }
+        None => None,
+    };
+    let role = upstream.as_ref().map_or(Role::Writes, Upstream::role);
+    let folder = open_or_create(&settings, &configs, role).await?;
     let metrics = Metrics::new();
-    let made = folder.created;
-    let mut logs = Vec::new();
-    for (config, owned) in configs.iter().zip(folder.logs) {
-        logs.push(open_log(&settings, config, owned, &metrics).await?);
-    }
+    let (made, owned) = (folder.created, folder.logs);
+    let (logs, mut exports) = open_all(&settings, &configs, owned, &upstream, &metrics).await?;
     check_log_ids(&logs)?;
     let metrics_address = metrics_listener.as_ref().map(TcpListener::local_addr).transpose()?;
     let text = announcement(&settings, made, &logs, listener.local_addr()?, metrics_address);
@@ -109,8 +120,41 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     if let Some(metrics) = metrics {
         metrics.await?;
     }
+    // An export that is running is dropped: the next start goes on with it.
+    exports.shutdown().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The rooms of all logs, and the tasks that export them.
+async fn open_all(
+    settings: &Settings,
+    configs: &[LogConfig],
+    owned: Vec<OwnedLog>,
+    upstream: &Option<Upstream>,
+    metrics: &Metrics,
+) -> Result<(Vec<Arc<Log>>, JoinSet<()>), Failure> {
+    let sink = settings.export.as_ref().map(open_sink).transpose()?;
+    let (mut logs, mut exports) = (Vec::new(), JoinSet::new());
+    for (config, owned) in configs.iter().zip(owned) {
+        let store = owned.log.store.clone();
+        let log = match upstream {
+            Some(upstream) => follow_log(settings, config, owned, upstream, metrics).await?,
+            None => open_log(settings, config, owned, metrics).await?,
+        };
+        if let Some(sink) = sink.clone().filter(|_| config.set.export.unwrap_or(true)) {
+            let (shard, metrics) = (log.active(), metrics.log(&config.name));
+            let exporter = Exporter::new(shard.core(), shard.record(), store, sink)?;
+            exports.spawn(follow(
+                exporter,
+                shard.checkpoints(),
+                settings.export_interval(),
+                metrics,
+            ));
+        }
+        logs.push(log);
+    }
+    Ok((logs, exports))
 }
 
 /// A log ID names one log: in the paths of tiles, and in what clients trust.
@@ -137,30 +181,53 @@ async fn open_log(
     metrics: &Metrics,
 ) -> Result<Arc<Log>, Failure> {
     let OwnedLog { log: folder, signer } = owned;
-    let core = match folder.is_v1() {
-        true => SigningCore::rekor_v1(signer, folder.hostname(), folder.record.tree_id.get()),
-        false => SigningCore::rekor_v2(signer, folder.hostname())?,
-    };
+    let core = Arc::new(signing_core(&folder, signer)?);
     let guard = settings.head_guard.as_ref().map(|path| HeadGuard::new(guard_of(path, config)));
     let guarded = guard.as_ref().map(HeadGuard::recall).transpose()?.flatten();
     let verifier = Verifier::from_spki(core.public_key())?;
     let identity = Identity { origin: core.origin(), verifier: &verifier, key_id: core.key_id() };
     let recovered = recover(&*folder.store, &identity, guarded.as_deref()).await;
     let edge = recovered.map_err(|error| format!("log {}: {error}", config.name))?;
+    let fenced = fence(settings, &folder, &core).await;
+    let fenced = fenced.map_err(|error| format!("log {}: {error}", config.name))?;
 
     let (store, metrics) = (folder.store, metrics.log(&config.name));
     let (sequencer, heads) = Sequencer::start(store.clone(), edge, unix_seconds, metrics.clone());
     let setup = publisher::Setup {
         guard,
+        fenced,
         witnessing: witnessing(config)?,
         interval_min: config.checkpoint_interval(),
         republish_after: config.republish_after(),
-        ..publisher::Setup::new(Arc::new(core), store.clone(), unix_seconds, metrics)
+        ..publisher::Setup::new(core, store.clone(), unix_seconds, metrics)
     };
     let publisher = Publisher::start(setup, heads).await;
     let publisher = publisher.map_err(|error| format!("log {}: {error}", config.name))?;
     let active = Shard::new(folder.record, Reader::new(store), publisher);
     Ok(Arc::new(Log::new(rules(settings, config)?, sequencer, Vec::new(), active)))
+}
+
+/// What signs for a log.
+pub(super) fn signing_core(
+    folder: &FolderLog,
+    signer: Arc<dyn Signer>,
+) -> Result<SigningCore, Failure> {
+    Ok(match folder.is_v1() {
+        true => SigningCore::rekor_v1(signer, folder.hostname(), folder.record.tree_id.get()),
+        false => SigningCore::rekor_v2(signer, folder.hostname())?,
+    })
+}
+
+/// Asks the replicas that may have been promoted, and goes on asking.
+async fn fence(
+    settings: &Settings,
+    folder: &FolderLog,
+    core: &Arc<SigningCore>,
+) -> Result<Option<watch::Receiver<Option<Arc<str>>>>, Failure> {
+    let Some(urls) = &settings.fence else { return Ok(None) };
+    let fence = Fence::new(urls.clone(), folder.store.clone(), core.clone())?;
+    fence.check().await?;
+    Ok(Some(fence.watch()))
 }
 
 /// The witnesses that a log's policy file names.
@@ -184,7 +251,7 @@ fn witnessing(config: &LogConfig) -> Result<Option<Witnessing>, Failure> {
 }
 
 /// Each log has a guard file of its own; the v1 log's has the name that was set.
-fn guard_of(path: &Path, config: &LogConfig) -> PathBuf {
+pub(super) fn guard_of(path: &Path, config: &LogConfig) -> PathBuf {
     if config.name == "v1" {
         return path.into();
     }
@@ -193,7 +260,7 @@ fn guard_of(path: &Path, config: &LogConfig) -> PathBuf {
     path.into()
 }
 
-fn rules(settings: &Settings, config: &LogConfig) -> Result<Rules, Failure> {
+pub(super) fn rules(settings: &Settings, config: &LogConfig) -> Result<Rules, Failure> {
     let set = &config.set;
     let attestation_bytes_max = settings.attestation_bytes_max();
     let accepts = match config.api {
@@ -237,6 +304,7 @@ fn rules(settings: &Settings, config: &LogConfig) -> Result<Rules, Failure> {
         }),
         in_flight_max: settings.max_entries_in_flight,
         frozen: set.read_only.unwrap_or(false),
+        replica: false,
     })
 }
 
@@ -248,12 +316,22 @@ fn announcement(
     api: SocketAddr,
     metrics: Option<SocketAddr>,
 ) -> String {
-    let made = if made { "made a new log in" } else { "opened the log in" };
+    let made = match (made, &settings.follow) {
+        (_, Some(_)) => "opened the replica in",
+        (true, None) => "made a new log in",
+        (false, None) => "opened the log in",
+    };
     let (version, folder) = (env!("CARGO_PKG_VERSION"), settings.data_dir());
     let mut text = format!("cairn {version}: {made} {}\n", folder.display());
+    if let Some(source) = &settings.follow {
+        text.push_str(&format!("  follows     {source}\n"));
+    }
     text.push_str(&format!("  API         http://{api}\n"));
     if let Some(address) = metrics {
         text.push_str(&format!("  metrics     http://{address}/metrics\n"));
+    }
+    if let Some(export) = &settings.export {
+        text.push_str(&format!("  export      {export}\n"));
     }
     for log in logs {
         let shard = log.active();

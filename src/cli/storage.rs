@@ -1,12 +1,11 @@
 //! `cairn storage`: what is done to stores that no server has open.
 
-use std::io::{IsTerminal, Write, stderr};
 use std::path::PathBuf;
 
 use clap::Subcommand;
 
 use super::data_dir::{open_copy, open_read_only};
-use super::{Configured, Failure, Output};
+use super::{Configured, Failure, Output, progress};
 use crate::config::{Settings, StorageSetting};
 use crate::copy::copy;
 
@@ -78,7 +77,7 @@ async fn run_copy(args: CopyArgs) -> Result<(), Failure> {
             }
             None => target.create_log(record.clone()).await?,
         };
-        let head = copy(&*log.store, &*part, &mut progress(&record.name)).await;
+        let head = copy(&*log.store, &*part, &mut progress("copy", &record.name)).await;
         let head = head.map_err(|error| format!("log {}: {error}", record.name))?;
         if args.output == Output::Text {
             println!("{}: {} entries, root {}, verified", record.name, head.size, head.root);
@@ -96,17 +95,4 @@ async fn run_copy(args: CopyArgs) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-fn progress(name: &str) -> impl FnMut(u64, u64) + Send {
-    let terminal = stderr().is_terminal();
-    let mut shown = 0;
-    move |done, all| {
-        let percent = done * 100 / all.max(1);
-        if terminal && percent != shown {
-            shown = percent;
-            let end = if done == all { "\n" } else { "" };
-            let _unseen = write!(stderr(), "\rcopy {name}: {percent} % of {all} entries{end}");
-        }
-    }
 }

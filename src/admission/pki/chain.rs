@@ -5,6 +5,8 @@
 //! key usage is not. Name constraints are not evaluated: a CA that has them is refused. TLS path
 //! builders do not fit: they refuse a leaf that is a CA, and want a purpose.
 
+use std::time::Duration;
+
 use aws_lc_rs::signature::{self as aws, UnparsedPublicKey, VerificationAlgorithm};
 use x509_cert::Version;
 use x509_cert::der::Decode as _;
@@ -15,7 +17,7 @@ use super::der;
 use super::key::{HashAlgorithm, Key};
 use super::x509::Certificate;
 
-pub(super) const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+pub(crate) const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
 const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
@@ -40,6 +42,7 @@ const UNDERSTOOD: [ObjectIdentifier; 12] = [
 /// Signatures checked in one search for a path.
 const SIGNATURE_CHECKS_MAX: usize = 100;
 
+const EXPIRED: &str = "x509: certificate has expired or is not yet valid";
 const UNKNOWN_AUTHORITY: &str = "x509: certificate signed by unknown authority";
 
 /// Verifies a chain, leaf first. Fewer than two certificates make no chain.
@@ -51,41 +54,71 @@ pub(super) fn verify(certificates: &[Certificate]) -> Result<(), String> {
     if has_unhandled_critical(leaf) {
         return Err("x509: unhandled critical extension".into());
     }
-    let at = leaf.parsed.tbs_certificate().validity().not_before;
-    if leaf.parsed.tbs_certificate().validity().not_after.to_unix_duration() < at.to_unix_duration()
-    {
-        return Err("x509: certificate has expired or is not yet valid".into());
+    let at = leaf.parsed.tbs_certificate().validity().not_before.to_unix_duration();
+    if !is_valid(leaf, at) {
+        return Err(EXPIRED.into());
     }
     if leaf.der == root.der {
         return Ok(());
     }
+    path(leaf, &intermediates.iter().collect::<Vec<_>>(), root, at).map(drop)
+}
+
+/// The certificates from a leaf to a root that is trusted, both included, each of them valid at
+/// `at` (since 1970).
+///
+/// # Errors
+/// The text for the client.
+pub(crate) fn verify_at<'a>(
+    leaf: &'a Certificate,
+    intermediates: &[&'a Certificate],
+    root: &'a Certificate,
+    at: Duration,
+) -> Result<Vec<&'a Certificate>, String> {
+    if has_unhandled_critical(leaf) {
+        return Err("x509: unhandled critical extension".into());
+    }
+    if !is_valid(leaf, at) {
+        return Err(EXPIRED.into());
+    }
+    path(leaf, intermediates, root, at)
+}
+
+fn path<'a>(
+    leaf: &'a Certificate,
+    intermediates: &[&'a Certificate],
+    root: &'a Certificate,
+    at: Duration,
+) -> Result<Vec<&'a Certificate>, String> {
     let mut search = Search { intermediates, root, at, checks: 0 };
-    match search.reaches_root(&mut vec![leaf]) {
+    let mut path = vec![leaf];
+    match search.reaches_root(&mut path) {
         _ if search.checks > SIGNATURE_CHECKS_MAX => {
             Err("x509: signature check attempts limit reached while verifying certificate chain"
                 .into())
         }
-        true => Ok(()),
+        true => Ok(path),
         false => Err(UNKNOWN_AUTHORITY.into()),
     }
 }
 
-struct Search<'a> {
-    intermediates: &'a [Certificate],
+struct Search<'s, 'a> {
+    intermediates: &'s [&'a Certificate],
     root: &'a Certificate,
-    at: x509_cert::time::Time,
+    at: Duration,
     checks: usize,
 }
 
-impl<'a> Search<'a> {
-    /// Depth first; no deeper than there are intermediates.
+impl<'a> Search<'_, 'a> {
+    /// Depth first; no deeper than there are intermediates. The path then ends at the root.
     fn reaches_root(&mut self, path: &mut Vec<&'a Certificate>) -> bool {
         let Some(&child) = path.last() else { return false };
         let below = path.len() - 1;
         if self.may_issue(self.root, child, below) {
+            path.push(self.root);
             return true;
         }
-        for parent in self.intermediates {
+        for &parent in self.intermediates {
             if path.iter().any(|seen| seen.der == parent.der) {
                 continue;
             }
@@ -103,19 +136,20 @@ impl<'a> Search<'a> {
     /// Whether `parent` is a CA that may have issued `child` and did; `below` CAs stand between it
     /// and the leaf.
     fn may_issue(&mut self, parent: &Certificate, child: &Certificate, below: usize) -> bool {
-        if parent.subject != child.issuer || !is_authority(parent, below) || !self.is_valid(parent)
+        if parent.subject != child.issuer
+            || !is_authority(parent, below)
+            || !is_valid(parent, self.at)
         {
             return false;
         }
         self.checks += 1;
         is_signed_by(child, &parent.key)
     }
+}
 
-    fn is_valid(&self, certificate: &Certificate) -> bool {
-        let validity = certificate.parsed.tbs_certificate().validity();
-        let at = self.at.to_unix_duration();
-        validity.not_before.to_unix_duration() <= at && at <= validity.not_after.to_unix_duration()
-    }
+fn is_valid(certificate: &Certificate, at: Duration) -> bool {
+    let validity = certificate.parsed.tbs_certificate().validity();
+    validity.not_before.to_unix_duration() <= at && at <= validity.not_after.to_unix_duration()
 }
 
 fn has_unhandled_critical(certificate: &Certificate) -> bool {

@@ -139,7 +139,8 @@ impl Key {
         }
     }
 
-    fn from_pkcs1(pkcs1: &[u8]) -> Result<Self, String> {
+    /// Reads an RSAPublicKey (RFC 8017 appendix A.1.1).
+    pub(crate) fn from_pkcs1(pkcs1: &[u8]) -> Result<Self, String> {
         let malformed = "x509: invalid RSA public key";
         let sequence = der::expect(pkcs1, der::SEQUENCE).filter(|all| all.rest.is_empty());
         let modulus =

@@ -3,6 +3,7 @@
 //! A format turns a key into its canonical value and subjects, and checks a signature over content.
 //! Entry kinds that know only one format (hashedrekord, dsse, intoto) use `x509` directly.
 
+pub(crate) mod chain;
 pub(crate) mod der;
 pub(crate) mod key;
 pub(crate) mod legacy;
@@ -14,7 +15,6 @@ pub(crate) mod subjects;
 pub(crate) mod tuf;
 pub(crate) mod x509;
 
-mod chain;
 mod minisign;
 mod names;
 mod prehashed;

@@ -29,13 +29,16 @@ pub(crate) struct PublicKey {
 }
 
 /// A certificate, with the bytes that signatures and names are compared over.
-pub(super) struct Certificate {
-    pub(super) der: Vec<u8>,
-    pub(super) signed: std::ops::Range<usize>,
-    pub(super) parsed: ParsedCertificate,
-    pub(super) issuer: Vec<u8>,
-    pub(super) subject: Vec<u8>,
-    pub(super) key: Key,
+pub(crate) struct Certificate {
+    pub(crate) der: Vec<u8>,
+    /// Where in it the part is that is signed.
+    pub(crate) signed: std::ops::Range<usize>,
+    pub(crate) parsed: ParsedCertificate,
+    pub(crate) issuer: Vec<u8>,
+    pub(crate) subject: Vec<u8>,
+    /// The subject's key, as SubjectPublicKeyInfo.
+    pub(crate) spki: Vec<u8>,
+    pub(crate) key: Key,
 }
 
 impl PublicKey {
@@ -162,7 +165,11 @@ impl Certificate {
         Self::read(block.contents)
     }
 
-    pub(super) fn read(der: Vec<u8>) -> Result<Self, String> {
+    /// Reads one, DER.
+    ///
+    /// # Errors
+    /// The text for the client.
+    pub(crate) fn read(der: Vec<u8>) -> Result<Self, String> {
         Self::from_der(der)
             .map_err(|error| error.unwrap_or_else(|| "x509: malformed certificate".into()))
     }
@@ -180,11 +187,16 @@ impl Certificate {
         let after = usize::from(fields.first().is_some_and(|field| field.tag == der::CONTEXT_0));
         let field = |at: usize| fields.get(after + at).map(|field| field.whole).ok_or(None);
         let (issuer, subject) = (field(2)?.to_vec(), field(4)?.to_vec());
-        let key = Key::from_spki(field(5)?).map_err(Some)?;
-        Ok(Self { signed: range, parsed, issuer, subject, key, der: bytes })
+        let spki = field(5)?.to_vec();
+        let key = Key::from_spki(&spki).map_err(Some)?;
+        Ok(Self { signed: range, parsed, issuer, subject, spki, key, der: bytes })
     }
 
-    fn subjects(&self) -> Result<Vec<String>, String> {
+    /// The names in it, in the order of `subjects`.
+    ///
+    /// # Errors
+    /// The text for the client.
+    pub(crate) fn subjects(&self) -> Result<Vec<String>, String> {
         match self.extension(chain::SUBJECT_ALT_NAME) {
             Some(value) => subjects::read(value),
             None => Ok(Vec::new()),
@@ -192,7 +204,7 @@ impl Certificate {
     }
 
     /// The value of an extension.
-    pub(super) fn extension(&self, id: x509_cert::der::asn1::ObjectIdentifier) -> Option<&[u8]> {
+    pub(crate) fn extension(&self, id: x509_cert::der::asn1::ObjectIdentifier) -> Option<&[u8]> {
         let extensions = self.parsed.tbs_certificate().extensions()?;
         let found = extensions.iter().find(|extension| extension.extn_id == id)?;
         Some(found.extn_value.as_bytes())

@@ -164,6 +164,54 @@ pub(in super::super) enum DataDirError {
         /// Its public key file.
         public_key: PathBuf,
     },
+    /// The folder of a replica.
+    #[error(
+        "data folder {path} is a replica of logs that are written elsewhere ({followed}): serve it \
+         with --follow, or make its logs its own with `cairn promote`"
+    )]
+    Follows {
+        /// The folder.
+        path: PathBuf,
+        /// What it follows.
+        followed: String,
+    },
+    /// The folder of logs that are written here.
+    #[error(
+        "data folder {path} is no replica: its logs are written here. Name another folder with \
+         --data-dir for a replica of others"
+    )]
+    NotAReplica {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The source has another log of that name.
+    #[error(
+        "the log {log} in {path} is not the one that the source has now (tree ID, origin, key or \
+         API differ): follow the source that it was made from, or use an empty folder"
+    )]
+    OtherSource {
+        /// The log.
+        log: String,
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The source has no such log.
+    #[error("the source has no log {log}: switch it off with `enabled = false` in its table")]
+    NotAtSource {
+        /// The log.
+        log: String,
+    },
+    /// The key that was put into the folder is not the source's.
+    #[error(
+        "{public_key} is not the key that the source names for the log {log}: this is another log, \
+         or somebody who poses as it. Nothing was taken over"
+    )]
+    Pin {
+        /// The log.
+        log: String,
+        /// The file with the expected key.
+        public_key: PathBuf,
+    },
     /// Two logs with one origin.
     #[error(
         "log {log} would have the origin {origin:?} of log {other}: give it a `hostname` of its own"

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::DataDirError;
+use super::{DataDirError, Role};
 
 /// Makes the folder and those above it, durably: each one's name is synced.
 pub(super) fn make_folder(path: &Path) -> std::io::Result<()> {
@@ -16,11 +16,14 @@ pub(super) fn make_folder(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The name of something in the folder; what a fresh volume brings along does not count.
-pub(super) fn first_file(path: &Path) -> std::io::Result<Option<String>> {
+/// The name of something in the folder; what a fresh volume brings along does not count, nor do the
+/// keys that a replica is given before it is made.
+pub(super) fn first_file(path: &Path, role: Role<'_>) -> std::io::Result<Option<String>> {
     for file in fs::read_dir(path)? {
         let name = file?.file_name();
-        if name != "lost+found" {
+        let is_key = Path::new(&name).extension().is_some_and(|end| end == "key" || end == "pub");
+        let given = is_key && matches!(role, Role::Follows(_));
+        if name != "lost+found" && !given {
             return Ok(Some(name.to_string_lossy().into_owned()));
         }
     }

@@ -7,6 +7,7 @@
 //!   v2.key …    the same for every other log
 //!   db/         the store, with the logs' identities in it, unless it is on a server
 //!   ENGINE      which engine stored it, and in which version of its format
+//!   FOLLOWING   only in the folder of a replica: where its logs are written
 //!   CREATING    only while the folder is being made; a folder with it has never served anything
 //! ```
 //!
@@ -15,26 +16,38 @@
 
 mod error;
 mod files;
+mod founding;
 mod stores;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use storage::{LogRecord, LogStore, StorageError, Store, TreeId};
+use storage::{LogRecord, LogStore, StorageError, Store};
 use tlog::{KeyId, Verifier};
 
-use crate::clock::{random_tree_id, unix_seconds};
+use super::Failure;
 use crate::config::{ApiSetting, LogConfig, Settings, StorageSetting};
-use crate::publisher::signer::{FileSigner, KeyKind, Signer, public_key_pem};
+use crate::follow::Listed;
+use crate::publisher::signer::{PublicHalf, Signer};
 
 pub(super) use error::DataDirError;
 use files::{first_file, lock, make_folder, sync_folder, write_synced};
+use founding::Founding;
 use stores::Mode;
 
-const HOSTNAME_DEFAULT: &str = "localhost";
 const STORE: &str = "db";
 const CREATING: &str = "CREATING";
+const FOLLOWING: &str = "FOLLOWING";
+
+/// What a folder's logs are to the process that opens it.
+#[derive(Clone, Copy)]
+pub(super) enum Role<'a> {
+    /// It writes to them.
+    Writes,
+    /// They are written elsewhere; what is known of them there, if that was to be learnt.
+    Follows(&'a [Listed]),
+}
 
 /// One log of the folder.
 pub(super) struct FolderLog {
@@ -97,6 +110,7 @@ pub(super) struct DataDir {
 pub(super) async fn open_or_create(
     settings: &Settings,
     logs: &[LogConfig],
+    role: Role<'_>,
 ) -> Result<DataDir, DataDirError> {
     let path = settings.data_dir();
     let io = |source| DataDirError::Io { path: path.clone(), source };
@@ -110,15 +124,19 @@ pub(super) async fn open_or_create(
         }
         clear_unfinished(&path, logs).map_err(io)?;
     }
-    let created = match first_file(&path).map_err(io)? {
+    let created = match first_file(&path, role).map_err(io)? {
         None => true,
         Some(_) if shared || path.join(STORE).is_dir() => false,
         Some(found) => return Err(DataDirError::NotALog { path, found, missing: STORE }),
     };
-    let founding: Vec<_> = logs.iter().map(Founding::check).collect::<Result<_, _>>()?;
+    let founding = logs.iter().map(|log| Founding::check(log, role));
+    let founding: Vec<_> = founding.collect::<Result<_, _>>()?;
     if created && !shared {
-        write_synced(&path.join(CREATING), b"").map_err(io)?;
+        // What it says is for `clear_unfinished`.
+        let says: &[u8] = if matches!(role, Role::Writes) { b"" } else { b"replica\n" };
+        write_synced(&path.join(CREATING), says).map_err(io)?;
     }
+    bind_role(settings, &path, role, created)?;
     let mode = if created { Mode::Create } else { Mode::Write };
     let store = stores::open(settings, &path, &engine, mode).await?;
     stores::bind(&path, &engine).map_err(io)?;
@@ -170,15 +188,15 @@ pub(super) async fn open_copy(
         return Err(DataDirError::CopyOntoItself { path: to });
     }
     let engine = stores::engine_of(target, &to)?;
-    let empty = first_file(&to).map_err(io)?.is_none();
-    if !empty && !to.join(stores::ENGINE).exists() {
-        let found = first_file(&to).map_err(io)?.unwrap_or_default();
+    let found = first_file(&to, Role::Writes).map_err(io)?;
+    if let Some(found) = found.filter(|_| !to.join(stores::ENGINE).exists()) {
         return Err(DataDirError::NotALog { path: to, found, missing: stores::ENGINE });
     }
     let _lock = lock(&to, matches!(engine, StorageSetting::Postgres(_)))?;
     for file in fs::read_dir(&from).map_err(io)? {
         let path = file.map_err(io)?.path();
         let kept = path.extension().is_some_and(|end| end == "key" || end == "pub");
+        let kept = kept || path.file_name().is_some_and(|name| name == FOLLOWING);
         if let Some(name) = path.file_name().filter(|_| kept) {
             fs::copy(&path, to.join(name)).map_err(io)?; // with its mode
         }
@@ -204,156 +222,86 @@ pub(super) fn pick(
     })
 }
 
-/// A log's settings where the folder is concerned, checked before anything is written.
-struct Founding<'a> {
-    log: &'a LogConfig,
-    hostname: Option<&'a str>,
-    tree_id: Option<TreeId>,
-}
-
-impl<'a> Founding<'a> {
-    fn check(log: &'a LogConfig) -> Result<Self, DataDirError> {
-        let hostname = log.set.hostname.as_deref();
-        let wrong = |name: &&str| {
-            name.is_empty()
-                || name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
-        };
-        if let Some(hostname) = hostname.filter(wrong) {
-            return Err(DataDirError::Hostname(hostname.into()));
+/// What signs for a log of a folder that is read: its key, or where that is elsewhere its public
+/// half.
+///
+/// # Errors
+/// As [`DataDirError`] says, for a key that is not the log's for example.
+pub(super) fn signer_of(settings: &Settings, log: &FolderLog) -> Result<Arc<dyn Signer>, Failure> {
+    let named = |config: &LogConfig| config.name == log.record.name;
+    match settings.logs()?.iter().find(|config| named(config)) {
+        Some(config) => {
+            let founding = Founding::check(config, Role::Follows(&[]))?;
+            Ok(founding.signer(&settings.data_dir(), &log.record.public_key)?)
         }
-        let tree_id = log.set.tree_id.map(|id| TreeId::new(id).ok_or(DataDirError::TreeId(id)));
-        Ok(Self { log, hostname, tree_id: tree_id.transpose()? })
-    }
-
-    fn key_file(&self, path: &Path) -> PathBuf {
-        let beside = || path.join(format!("{}.key", self.log.name));
-        self.log.set.key_file.clone().unwrap_or_else(beside)
-    }
-
-    /// The log as the store knows it, or a new one.
-    async fn open_or_found(
-        &self,
-        path: &Path,
-        store: &dyn Store,
-    ) -> Result<OwnedLog, DataDirError> {
-        let name = &self.log.name;
-        let find = async || {
-            let known = store.logs().await?;
-            Ok::<_, DataDirError>(known.into_iter().find(|record| record.name == *name))
-        };
-        if let Some(record) = find().await? {
-            return self.open(path, store, record).await;
-        }
-        match self.found(path, store).await {
-            // Another replica made it in this moment.
-            Err(DataDirError::Storage(StorageError::LogExists { tree_id, name })) => {
-                match find().await? {
-                    Some(record) => self.open(path, store, record).await,
-                    None => Err(StorageError::LogExists { tree_id, name }.into()),
-                }
-            }
-            made => made,
-        }
-    }
-
-    /// Makes the log. A crash before the record is stored leaves at most a key that never signed;
-    /// the public key says that the record was stored.
-    async fn found(&self, path: &Path, store: &dyn Store) -> Result<OwnedLog, DataDirError> {
-        let name = &self.log.name;
-        let io = |source| DataDirError::Io { path: path.into(), source };
-        let public_key = path.join(format!("{name}.pub"));
-        if public_key.exists() {
-            return Err(DataDirError::OlderStore { log: name.clone(), public_key });
-        }
-        let tree_id = match self.tree_id {
-            Some(tree_id) => tree_id,
-            None => random_tree_id()?,
-        };
-        let hostname = self.hostname.or(self.log.host.as_deref()).unwrap_or(HOSTNAME_DEFAULT);
-        let origin = match self.log.api {
-            ApiSetting::V1 => tlog::v1_origin(hostname, tree_id.get()),
-            ApiSetting::V2 | ApiSetting::Raw => hostname.into(),
-        };
-        refuse_same_origin(&store.logs().await?, name, &origin)?;
-        let key = self.key_file(path);
-        let signer = if self.log.set.key_file.is_some() || key.exists() {
-            FileSigner::read(&key)?
-        } else {
-            let kind = match self.log.api {
-                ApiSetting::V1 => KeyKind::EcdsaP256,
-                ApiSetting::V2 | ApiSetting::Raw => KeyKind::Ed25519,
-            };
-            let (signer, pem) = FileSigner::generate(kind)?;
-            pem.write_new(&key)?;
-            signer
-        };
-        let record = LogRecord {
-            tree_id,
-            name: name.clone(),
-            api: self.log.api.as_str().into(),
-            origin,
-            public_key: signer.public_key().to_vec(),
-            created: unix_seconds(),
-        };
-        sync_folder(path).map_err(io)?; // the key's name, before anything is signed with it
-        let part = store.create_log(record.clone()).await?;
-        let pem = public_key_pem(signer.public_key());
-        write_synced(&public_key, pem.as_bytes()).map_err(io)?;
-        sync_folder(path).map_err(io)?;
-        let log = FolderLog { record, store: part };
-        Ok(OwnedLog { log, signer: Arc::new(signer) })
-    }
-
-    /// Holds key and settings against what the log was made with.
-    async fn open(
-        &self,
-        path: &Path,
-        store: &dyn Store,
-        record: LogRecord,
-    ) -> Result<OwnedLog, DataDirError> {
-        let log = FolderLog { store: store.log(record.tree_id).await?, record };
-        let name = &self.log.name;
-        let bound = |what, flag, bound: &str, asked: String| {
-            let (log, bound) = (name.clone(), bound.into());
-            Err(DataDirError::Bound { log, what, flag, bound, asked })
-        };
-        if let Some(asked) = self.hostname.filter(|asked| *asked != log.hostname()) {
-            return bound("host name", "hostname", log.hostname(), asked.into());
-        }
-        let tree_id = log.record.tree_id;
-        if let Some(asked) = self.tree_id.filter(|asked| *asked != tree_id) {
-            return bound("tree ID", "tree-id", &tree_id.to_string(), asked.to_string());
-        }
-        if self.log.api.as_str() != log.record.api {
-            return bound("api", "config", &log.record.api, self.log.api.as_str().into());
-        }
-        let key = self.key_file(path);
-        if !key.exists() {
-            return Err(DataDirError::KeyMissing { log: name.clone(), path: path.into(), key });
-        }
-        let signer = FileSigner::read(&key)?;
-        if signer.public_key() != log.record.public_key {
-            let id = |spki| hex::encode(tlog::hash::sha256(spki));
-            return Err(DataDirError::OtherKey {
-                log: name.clone(),
-                key,
-                expected: id(&log.record.public_key),
-                found: id(signer.public_key()),
-            });
-        }
-        Ok(OwnedLog { log, signer: Arc::new(signer) })
+        None => Ok(Arc::new(PublicHalf::new(log.record.public_key.clone()))),
     }
 }
 
-/// Two logs of one origin and key would be one log with two heads to every witness.
-fn refuse_same_origin(known: &[LogRecord], log: &str, origin: &str) -> Result<(), DataDirError> {
-    match known.iter().find(|known| known.origin == origin) {
-        None => Ok(()),
-        Some(other) => Err(DataDirError::SameOrigin {
-            log: log.into(),
-            other: other.name.clone(),
-            origin: origin.into(),
-        }),
+/// Who writes to the folder's logs is fixed when it is made: two servers must never sign for one
+/// log. [`promote`] changes it.
+fn bind_role(
+    settings: &Settings,
+    path: &Path,
+    role: Role<'_>,
+    created: bool,
+) -> Result<(), DataDirError> {
+    let (file, bound) = (path.join(FOLLOWING), followed(path)?);
+    let io = |source| DataDirError::Io { path: file.clone(), source };
+    match (role, bound) {
+        (Role::Writes, Some(followed)) => {
+            Err(DataDirError::Follows { path: path.into(), followed: followed.trim().into() })
+        }
+        (Role::Follows(_), None) if !created => {
+            Err(DataDirError::NotAReplica { path: path.into() })
+        }
+        (Role::Follows(_), None) => {
+            let source = settings.follow.as_ref().map(ToString::to_string).unwrap_or_default();
+            write_synced(&file, format!("{source}\n").as_bytes()).map_err(io)?;
+            sync_folder(path).map_err(io)
+        }
+        (Role::Writes, None) | (Role::Follows(_), Some(_)) => Ok(()),
+    }
+}
+
+/// What a replica's folder follows; `None` in the folder of logs that are written here.
+pub(super) fn followed(path: &Path) -> Result<Option<String>, DataDirError> {
+    let file = path.join(FOLLOWING);
+    match fs::read_to_string(&file) {
+        Ok(source) => Ok(Some(source)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(DataDirError::Io { path: file, source }),
+    }
+}
+
+/// A replica's folder, held by this process alone until its logs are its own.
+pub(super) struct Promotion {
+    path: PathBuf,
+    _lock: fs::File,
+}
+
+impl Promotion {
+    /// Locks a replica's folder.
+    ///
+    /// # Errors
+    /// [`DataDirError::NotAReplica`]; [`DataDirError::InUse`] while a server has it open.
+    pub(super) fn begin(settings: &Settings) -> Result<Self, DataDirError> {
+        let path = settings.data_dir();
+        if followed(&path)?.is_none() {
+            return Err(DataDirError::NotAReplica { path });
+        }
+        let _lock = lock(&path, false)?;
+        Ok(Self { path, _lock })
+    }
+
+    /// From now on the folder's logs are written here.
+    ///
+    /// # Errors
+    /// [`DataDirError::Io`].
+    pub(super) fn finish(self) -> Result<(), DataDirError> {
+        let io = |source| DataDirError::Io { path: self.path.clone(), source };
+        fs::remove_file(self.path.join(FOLLOWING)).map_err(io)?;
+        sync_folder(&self.path).map_err(io)
     }
 }
 
@@ -365,10 +313,13 @@ fn warn_of_unserved(known: &[LogRecord], served: &[LogConfig]) {
     }
 }
 
-/// Whether there is a store with an entry: then the creation was not interrupted, whatever the
-/// folder says, a backup was copied over it for example.
+/// Whether there is a store with an entry, or one of another version, which may have some: then the
+/// creation was not interrupted, whatever the folder says, a backup was copied over it for example.
 async fn holds_entries(settings: &Settings, path: &Path, engine: &StorageSetting) -> bool {
-    let Ok(store) = stores::open(settings, path, engine, Mode::Read).await else { return false };
+    let store = match stores::open(settings, path, engine, Mode::Read).await {
+        Ok(store) => store,
+        Err(error) => return matches!(error, DataDirError::Storage(StorageError::Format(_))),
+    };
     for record in store.logs().await.unwrap_or_default() {
         let Ok(log) = store.log(record.tree_id).await else { continue };
         if log.head().await.is_ok_and(|head| head.size.0 > 0) {
@@ -378,18 +329,21 @@ async fn holds_entries(settings: &Settings, path: &Path, engine: &StorageSetting
     false
 }
 
-/// Removes what an interrupted creation left; nothing in such a folder was ever served.
+/// Removes what an interrupted creation left; nothing in such a folder was ever served. The keys in
+/// a replica's folder were put there by somebody, and stay.
 fn clear_unfinished(path: &Path, logs: &[LogConfig]) -> std::io::Result<()> {
     let gone = |result: std::io::Result<()>| match result {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     };
     gone(fs::remove_dir_all(path.join(STORE)))?;
-    for log in logs {
+    let made_keys = fs::metadata(path.join(CREATING))?.len() == 0;
+    for log in logs.iter().filter(|_| made_keys) {
         gone(fs::remove_file(path.join(format!("{}.key", log.name))))?;
         gone(fs::remove_file(path.join(format!("{}.pub", log.name))))?;
     }
     gone(fs::remove_file(path.join(stores::ENGINE)))?;
+    gone(fs::remove_file(path.join(FOLLOWING)))?;
     gone(fs::remove_file(path.join(CREATING)))?;
     sync_folder(path)
 }

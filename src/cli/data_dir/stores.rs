@@ -113,10 +113,14 @@ pub(super) async fn open(
                 Mode::Create | Mode::Write => RocksStore::open(_place, &options)?,
             }))
         }
-        // Nobody can look on here: reading opens it as writing does, or says that it is open.
+        // Nobody can look on here: reading needs it alone as writing does, or says that it is open.
         #[cfg(feature = "fjall")]
         StorageSetting::Fjall => {
-            Ok(Arc::new(storage::fjall::FjallStore::open(_place, mode == Mode::Create)?))
+            use storage::fjall::FjallStore;
+            Ok(Arc::new(match mode {
+                Mode::Read => FjallStore::open_read_only(_place)?,
+                Mode::Create | Mode::Write => FjallStore::open(_place, mode == Mode::Create)?,
+            }))
         }
         #[cfg(feature = "postgres")]
         StorageSetting::Postgres(url) => {
@@ -124,6 +128,7 @@ pub(super) async fn open(
             let mut options = Options::new(url.clone());
             options.password = settings.storage_password()?;
             options.accept_data_loss = settings.storage_accept_data_loss.unwrap_or(false);
+            options.read_only = mode == Mode::Read;
             if let Some(max) = settings.storage_connections {
                 options.connections_max = max.max(1);
             }

@@ -6,6 +6,7 @@
 
 mod signer;
 mod timestamp;
+pub(crate) mod token;
 
 use super::der::{self, Element};
 use super::legacy::Hash;

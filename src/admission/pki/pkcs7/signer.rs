@@ -46,12 +46,13 @@ impl<'a> SignerInfo<'a> {
         })
     }
 
-    /// Checks the signature over content, by the certificate that it names.
-    pub(super) fn verify(
+    /// Checks the signature over content, by the certificate that it names,
+    /// and gives that certificate.
+    pub(super) fn verify<'c>(
         &self,
         content: &[u8],
-        certificates: &[Certificate],
-    ) -> Result<(), String> {
+        certificates: &'c [Certificate],
+    ) -> Result<&'c Certificate, String> {
         let hash = self.digest_algorithm.hash()?;
         let mut digest = hash.digest(content);
         if !self.signed_attributes.is_empty() {
@@ -65,15 +66,26 @@ impl<'a> SignerInfo<'a> {
             der::write(&mut set, der::SET, self.signed_attributes);
             digest = hash.digest(&set);
         }
-        let named = |certificate: &&Certificate| {
-            let own = certificate.parsed.tbs_certificate().serial_number().as_bytes();
-            certificate.issuer == self.issuer && significant(own) == significant(self.serial)
-        };
-        let certificate = certificates.iter().find(named).ok_or_else(|| {
+        let certificate = certificates.iter().find(|one| self.names(one)).ok_or_else(|| {
             let serial = hex::encode(significant(self.serial));
             format!("certificate missing from signedData: serial={serial}")
         })?;
-        self.verify_digest(&certificate.key, hash, &digest)
+        self.verify_digest(&certificate.key, hash, &digest)?;
+        Ok(certificate)
+    }
+
+    /// Whether this is the certificate of the signer, as far as its names go.
+    pub(super) fn names(&self, certificate: &Certificate) -> bool {
+        let own = certificate.parsed.tbs_certificate().serial_number().as_bytes();
+        certificate.issuer == self.issuer && significant(own) == significant(self.serial)
+    }
+
+    /// The hash under the signature.
+    ///
+    /// # Errors
+    /// The text for the client.
+    pub(super) fn hash(&self) -> Result<Hash, String> {
+        self.digest_algorithm.hash()
     }
 
     fn verify_digest(&self, key: &Key, hash: Hash, digest: &[u8]) -> Result<(), String> {

@@ -58,7 +58,7 @@ fn verify_token(
 }
 
 /// The imprint and the time of a TSTInfo (RFC 3161 section 2.4.2).
-fn read_info(content: &[u8]) -> Option<(Element<'_>, Element<'_>)> {
+pub(super) fn read_info(content: &[u8]) -> Option<(Element<'_>, Element<'_>)> {
     // Some wrap it once more.
     let unwrapped = der::expect(content, der::OCTET_STRING).map(|octets| octets.value);
     let mut members = Members::of(&der::element(unwrapped.unwrap_or(content))?)?;
