@@ -89,7 +89,7 @@ fn settings_come_from_flag_environment_and_file_in_this_order() {
 
 #[test]
 fn help_has_examples_and_shells_have_completions() {
-    for command in ["serve", "keygen", "checkpoint", "fsck", "completions"] {
+    for command in ["serve", "keygen", "checkpoint", "fsck", "export", "completions"] {
         let help = text(&cairn(&[command, "--help"]).stdout);
         assert!(help.contains("Examples:"), "{command}: {help}");
     }

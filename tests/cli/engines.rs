@@ -87,7 +87,7 @@ fn a_folder_is_not_opened_as_what_it_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     Server::start(&data, &["--storage", "fjall"]).unwrap().stop();
-    assert_eq!(std::fs::read_to_string(data.join("ENGINE")).unwrap(), "fjall format 1\n");
+    assert_eq!(std::fs::read_to_string(data.join("ENGINE")).unwrap(), "fjall format 2\n");
     for other in ["rocksdb", "postgres://cairn@127.0.0.1:1/log"] {
         let error = Server::start(&data, &["--storage", other]).err().unwrap();
         assert!(error.contains("are stored in fjall") && error.contains("storage copy"), "{error}");

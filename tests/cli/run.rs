@@ -28,13 +28,22 @@ impl Server {
         Self::start_under("", folder, more)
     }
 
+    /// The same, at an address that was another server's before.
+    pub(crate) fn start_at(address: &str, folder: &Path, more: &[&str]) -> Result<Self, String> {
+        Self::launch("", address, folder, more)
+    }
+
     /// The same, under a shell's settings (`ulimit -n 400;`).
     pub(crate) fn start_under(shell: &str, folder: &Path, more: &[&str]) -> Result<Self, String> {
+        Self::launch(shell, "127.0.0.1:0", folder, more)
+    }
+
+    fn launch(shell: &str, address: &str, folder: &Path, more: &[&str]) -> Result<Self, String> {
         let mut process = Command::new("sh")
             .args(["-c", &format!("{shell} exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_cairn")])
             .arg("serve")
             .args(["--data-dir".as_ref(), folder.as_os_str()])
-            .args(["--listen", "127.0.0.1:0", "--metrics-listen", "off"])
+            .args(["--listen", address, "--metrics-listen", "off"])
             .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

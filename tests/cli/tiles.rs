@@ -69,7 +69,7 @@ pub(crate) fn listed(base: &str, name: &str) -> Value {
 }
 
 #[derive(Clone)]
-struct Rfc6962;
+pub(crate) struct Rfc6962;
 
 impl Hasher for Rfc6962 {
     type Hash = [u8; 32];
@@ -87,7 +87,7 @@ impl Hasher for Rfc6962 {
 }
 
 /// `x001/x234/067` and so on, by hand.
-fn index_path(index: u64) -> String {
+pub(crate) fn index_path(index: u64) -> String {
     let mut path = format!("{:03}", index % 1000);
     let mut rest = index / 1000;
     while rest > 0 {

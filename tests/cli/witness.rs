@@ -16,6 +16,7 @@ use tlog::{
 };
 
 use crate::run::{Server, cairn, text};
+use crate::signed::Signed;
 
 /// A running `cairn witness`.
 struct Running {
@@ -365,10 +366,30 @@ fn logs_of_ours_are_cosigned() {
     let line = format!("witness w1 {} {}\nquorum w1\n", witness.key, witness.url);
     fs::write(&policy, line).unwrap();
     let policy = ["--witness-policy", policy.to_str().unwrap(), "--witness-mode", "wait"];
-    let _server = Server::start(&data, &policy).unwrap();
+    let server = Server::start(&data, &policy).unwrap();
     for (key, origin) in &logs {
         let (head, note) = witness.shown(origin).unwrap();
         assert_eq!(head, TreeHead::empty());
         assert!(SignedCheckpoint::open_by(&note, origin, key).is_ok());
+    }
+
+    // What a verifier demands, by the same witness and by another one.
+    let stranger = VerifierKey::cosigner_ed25519(
+        "w2",
+        SigningKey::from_bytes(&[7; 32]).verifying_key().as_bytes(),
+    );
+    for (witness, exit) in [(witness.key.clone(), 0), (stranger.unwrap(), 4)] {
+        let signed = Signed::with_key(&folder.path().join(exit.to_string()), "what was signed");
+        let policy = folder.path().join("verifiers.policy");
+        let log = &logs[1].0;
+        fs::write(&policy, format!("log {log}\nwitness w {witness}\nquorum w\n")).unwrap();
+        let names = signed.arguments();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let add = ["entry", "add", "--log", "v2", "--url", &server.url, "--policy"];
+        let args = [&add[..], &[policy.to_str().unwrap()], &names].concat();
+        let said = cairn(&args);
+        assert_eq!(said.status.code(), Some(exit), "{}{}", text(&said.stdout), text(&said.stderr));
+        let step = if exit == 0 { "ok           witnesses" } else { "FAILED       witnesses" };
+        assert!(text(&said.stdout).contains(step), "{}", text(&said.stdout));
     }
 }

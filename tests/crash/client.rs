@@ -24,7 +24,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    fn parse_v1(answer: &Value) -> Self {
+    pub(crate) fn parse_v1(answer: &Value) -> Self {
         let (_, entry) = answer.as_object().unwrap().iter().next().unwrap();
         let proof = &entry["verification"]["inclusionProof"];
         Self {
@@ -67,7 +67,7 @@ impl Entry {
     }
 }
 
-fn hashes(list: &Value) -> Vec<NodeHash> {
+pub(crate) fn hashes(list: &Value) -> Vec<NodeHash> {
     let list = list.as_array().unwrap().iter();
     list.map(|hash| NodeHash::from_hex(hash.as_str().unwrap()).unwrap()).collect()
 }
@@ -127,6 +127,12 @@ impl Client {
         Some(serde_json::from_slice(&body).unwrap())
     }
 
+    /// Status and body of whatever is answered.
+    #[allow(dead_code, reason = "a module of several programs")]
+    pub(crate) fn get(&mut self, path: &str) -> (u16, Vec<u8>) {
+        self.send("GET", path, "").unwrap()
+    }
+
     pub(crate) fn get_v1(&mut self, index: u64) -> Option<Entry> {
         let path = format!("/api/v1/log/entries?logIndex={index}");
         let (status, body) = self.send("GET", &path, "").unwrap();
@@ -168,7 +174,7 @@ impl Client {
         serde_json::from_slice(&body).unwrap()
     }
 
-    fn send(&mut self, method: &str, path: &str, body: &str) -> Option<(u16, Vec<u8>)> {
+    pub(crate) fn send(&mut self, method: &str, path: &str, body: &str) -> Option<(u16, Vec<u8>)> {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: log\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{body}",

@@ -126,3 +126,30 @@ fn the_wire_to_the_database_is_cut() {
     replicas.fsck();
     report.print(&logs);
 }
+
+/// Slow and not cut: every trip takes its time, and the servers go on at that pace.
+#[test]
+fn the_wire_to_the_database_is_slow() {
+    let Some(database) = Postgres::start(&[]) else { return };
+    let proxy = Proxy::to(database.port);
+    let url = format!("postgres://cairn@127.0.0.1:{}/log", proxy.port);
+    let replicas = Replicas::start(2, &url);
+    let mut logs = Ledger::of_logs(&replicas.servers[0]);
+    let mut report =
+        Report::new("50 to 200 ms each way, 1 MB/s between servers and database", "postgres");
+    for round in 0..rounds(3) {
+        under_load(&replicas.addresses(), &mut logs, || {
+            sleep(Duration::from_millis(100));
+            proxy.slow(Duration::from_millis([50, 200, 100][round % 3]), 1_000_000);
+            let answered = replicas.servers.iter().map(|server| serves(server.address()));
+            report.round(answered.max().unwrap());
+            sleep(Duration::from_millis(1500));
+            proxy.slow(Duration::ZERO, 0);
+            let again = serves(replicas.servers[round % 2].address());
+            assert!(again < Duration::from_secs(5), "{again:?} after the wire was mended");
+        });
+        check_all(&mut logs, &replicas.servers[(round + 1) % 2]);
+    }
+    replicas.fsck();
+    report.print(&logs);
+}

@@ -12,7 +12,7 @@ use crate::load::{check_all, serves, under_load};
 use crate::postgres::Postgres;
 use crate::replicas::Replicas;
 use crate::report::Report;
-use crate::server::{Server, fsck};
+use crate::server::{Server, fsck_with};
 use crate::support::Proposals;
 
 const FULL_MAX: Duration = Duration::from_secs(60);
@@ -54,15 +54,25 @@ impl Drop for Volume {
 }
 
 #[test]
-fn an_embedded_store_has_no_room() {
+fn rocksdb_has_no_room() {
+    an_embedded_store_has_no_room("rocksdb");
+}
+
+#[test]
+fn fjall_has_no_room() {
+    an_embedded_store_has_no_room("fjall");
+}
+
+fn an_embedded_store_has_no_room(engine: &'static str) {
     let Some(volume) = Volume::mount(160) else { return };
-    let mut servers = [Server::start(volume.path(), &[])];
+    let more = ["--storage", engine].map(String::from);
+    let mut servers = [Server::start(volume.path(), &more)];
     let mut logs = Ledger::of_logs(&servers[0]);
-    fills_up(&volume, "rocksdb", &mut servers, &mut logs);
+    fills_up(&volume, engine, &mut servers, &mut logs);
     let [mut server] = servers;
     server.kill();
-    fsck(volume.path());
-    check_all(&mut logs, &Server::start(volume.path(), &[]));
+    fsck_with(volume.path(), &more);
+    check_all(&mut logs, &Server::start(volume.path(), &more));
 }
 
 #[test]

@@ -1,4 +1,6 @@
-//! Real faults, bounded: replicas die and are paused, databases die, are replaced and fill up.
+//! Real faults, bounded: replicas die and are paused, databases die, are replaced and fill up,
+//! wires are cut or slow, disks are full or slow, clocks jump, and what is stored is no longer what
+//! it was.
 //!
 //! After each of them every entry that was answered 201 must be there at its index, and the leaves
 //! must make the root of every checkpoint that was ever seen. Each fault prints a line for the
@@ -10,6 +12,8 @@
 #[allow(dead_code, reason = "the crash test needs more of it")]
 #[path = "../crash/client.rs"]
 mod client;
+mod clock;
+mod damage;
 mod database;
 mod disk;
 #[path = "../crash/ledger.rs"]
@@ -18,11 +22,14 @@ mod load;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod proxy;
+mod readings;
 mod replicas;
 mod report;
+mod rows;
 #[allow(dead_code, reason = "the crash test needs more of it")]
 #[path = "../crash/server.rs"]
 mod server;
+mod slow;
 #[path = "../support/mod.rs"]
 mod support;
 #[allow(dead_code, reason = "the crash test needs more of it")]

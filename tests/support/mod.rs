@@ -107,6 +107,14 @@ impl Proposals {
         )
     }
 
+    /// An intoto proposal with this statement, which is kept as attestation.
+    #[allow(dead_code, reason = "not every program needs it")]
+    pub fn intoto_json(&self, statement: &[u8]) -> String {
+        let envelope = self.envelope(statement, "application/vnd.in-toto+json").to_string();
+        let content = serde_json::json!({"envelope": envelope});
+        proposal("intoto", serde_json::json!({"content": content, "publicKey": self.pem}))
+    }
+
     fn envelope(&self, payload: &[u8], kind: &str) -> serde_json::Value {
         let mut signed = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).into_bytes();
         signed.extend_from_slice(payload);
