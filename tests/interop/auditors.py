@@ -1,6 +1,7 @@
 """What auditors.sh needs beyond the clients: requests, notes and keys. Standard library and openssl.
 
 entry v1|v2 FILE [CERTIFICATE KEY]      a request for a new hashedrekord, with a new key unless one is given
+many v1|v2 URL COUNT                    posts so many new hashedrekords, under one key
 post v1|v2 URL FILE                     prints the status, `at once` or `later`, and the answer
 witness-key NAME KEY-FILE               makes a witness key; prints its vkey
 fetch URL                               prints what is there
@@ -22,6 +23,7 @@ import urllib.error
 import urllib.request
 
 PATHS = {"v1": "/api/v1/log/entries", "v2": "/api/v2/log/entries"}
+HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 EMPTY_ROOT = base64.b64encode(hashlib.sha256(b"").digest()).decode()
 ED25519_SPKI = bytes.fromhex("302a300506032b6570032100")  # RFC 8410, before the 32 bytes
 NOTE_KEY, COSIGNATURE_KEY = b"\x01", b"\x04"  # C2SP signed-note
@@ -63,9 +65,18 @@ def entry(api, file, certificate=None, key=None):
     json.dump(request[api], open(file, "w"))
 
 
+def many(api, url, count):
+    with tempfile.TemporaryDirectory() as folder:
+        key, file = folder + "/key", folder + "/entry"
+        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)
+        for _ in range(int(count)):
+            entry(api, file, key=key)
+            request = urllib.request.Request(url + PATHS[api], open(file, "rb").read(), HEADERS)
+            assert urllib.request.urlopen(request, timeout=20).status == 201
+
+
 def post(api, url, file):
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    request = urllib.request.Request(url + PATHS[api], open(file, "rb").read(), headers)
+    request = urllib.request.Request(url + PATHS[api], open(file, "rb").read(), HEADERS)
     began = time.monotonic()
     try:
         with urllib.request.urlopen(request, timeout=50) as answer:

@@ -15,6 +15,7 @@ CLIENTS=(
     "litewitness v0.9.0 filippo.io/torchwood/cmd/litewitness"
     "timestamp-server v2.1.3 github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server"
     "fsck v1.0.4 github.com/transparency-dev/tessera/cmd/fsck"
+    "versitygw v1.8.0 github.com/versity/versitygw/cmd/versitygw"
     "fulcio v1.8.8 github.com/sigstore/fulcio"
 )
 

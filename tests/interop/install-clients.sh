@@ -115,8 +115,11 @@ install_python() {
     rm -rf "$target"
     mkdir -p "$(dirname "$target")"
     python3 -m venv "$target" || die "sigstore-python: no environment in $target"
-    "$target/bin/pip" --quiet --disable-pip-version-check install --require-hashes --only-binary :all: \
-        -r "$wanted" || die "sigstore-python: pip failed"
+    # The list is whole, so nothing is resolved: older pips take a newer release for what is wanted
+    # with an extra (`pydantic[email]`), and then miss its hash.
+    "$target/bin/pip" --quiet --disable-pip-version-check install --no-deps --require-hashes \
+        --only-binary :all: -r "$wanted" || die "sigstore-python: pip failed"
+    "$target/bin/pip" --disable-pip-version-check check >/dev/null || die "sigstore-python: the list is not whole"
     cp "$wanted" "$target/requirements.txt"
     echo "sigstore-python $SIGSTORE_PYTHON: installed, $target"
 }

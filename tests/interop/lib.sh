@@ -231,6 +231,7 @@ stop_cairn() {
 clean_up() {
     auditors_clean_up
     v2_clean_up
+    objects_clean_up
     keyless_clean_up
     [[ -z $CAIRN_PID ]] || stop "$CAIRN_PID" || true
     [[ -z $REGISTRY_PID ]] || stop "$REGISTRY_PID" || true

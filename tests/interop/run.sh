@@ -20,6 +20,10 @@ source "$here/rekor-cli.sh"
 source "$here/auditors.sh"
 # shellcheck source=tests/interop/rekor-v2.sh
 source "$here/rekor-v2.sh"
+# shellcheck source=tests/interop/objects.sh
+source "$here/objects.sh"
+# shellcheck source=tests/interop/replica.sh
+source "$here/replica.sh"
 # shellcheck source=tests/interop/keyless.sh
 source "$here/keyless.sh"
 # shellcheck source=tests/interop/kinds.sh
@@ -32,7 +36,7 @@ die() {
 
 find_tools() {
     local line command version tool
-    for tool in python3 openssl timeout ssh-agent ssh-keygen; do
+    for tool in python3 openssl curl timeout ssh-agent ssh-keygen; do
         command -v "$tool" >/dev/null || die "$tool is missing: install it"
     done
     [[ -x $CAIRN ]] || die "no cairn at $CAIRN: run \`cargo build --release\` or name the binary"
@@ -53,6 +57,7 @@ find_tools() {
     [[ -x $AUDITOR ]] || die "the auditor is not installed: run $here/install-clients.sh"
     TSA_SERVER=$(client_path timestamp-server v2.1.3)
     TESSERA_FSCK=$(client_path fsck v1.0.4)
+    VERSITYGW=$(client_path versitygw v1.8.0)
     FULCIO=$(client_path fulcio v1.8.8)
     NODE_MODULES=$(js_path)/node_modules
     SIGSTORE_PYTHON_BIN=$(python_path)/bin/sigstore
@@ -65,7 +70,7 @@ isolate() {
     local name
     while IFS= read -r name; do
         unset "$name"
-    done < <(compgen -e | grep -E '^(CAIRN_|COSIGN|REKOR|SIGSTORE|TUF|DOCKER|REGISTRY|PORT$)' || true)
+    done < <(compgen -e | grep -E '^(CAIRN_|AWS_|COSIGN|REKOR|SIGSTORE|TUF|DOCKER|REGISTRY|PORT$)' || true)
     export HOME=$WORK/home DOCKER_CONFIG=$WORK/home/docker TUF_ROOT=$WORK/home/tuf
     export XDG_CACHE_HOME=$WORK/home/cache XDG_CONFIG_HOME=$WORK/home/config
     export TMPDIR=$WORK/tmp COSIGN_PASSWORD='' LC_ALL=C
@@ -103,6 +108,7 @@ with_the_log_running() {
     rekor_cli_read
     rekor_cli_verify
     rekor_cli_search
+    replica
     rekor_cli_loginfo_after_growth
 }
 
@@ -161,6 +167,7 @@ main() {
     after_a_restart
     auditors
     rekor_v2
+    objects
     keyless
     kinds
     stop_and_check
