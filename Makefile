@@ -28,7 +28,7 @@ UPDATE ?=
 # The embedded engine that `make run` and `make build` build: without rocksdb nothing takes long.
 ENGINE ?=
 export ENGINE
-FEATURES := $(if $(ENGINE),--no-default-features --features $(ENGINE)$(comma)postgres)
+FEATURES := $(if $(ENGINE),--no-default-features --features $(ENGINE)$(comma)postgres$(comma)s3)
 
 # Rounds of the most frequent fault in `make faults`.
 FAULT_ROUNDS ?= 6
@@ -53,13 +53,13 @@ test: deps ## all tests that need no other service
 	$(CARGO) test --locked --manifest-path proto/generate/Cargo.toml
 	$(CARGO) test --release --locked --workspace
 
-faults: deps ## replicas, databases, wires and disks that fail, on a PostgreSQL of its own
-	@./.ci/deps postgresql
-	CAIRN_TEST_POSTGRES=required $(CARGO) test --release --locked --package storage --lib -- postgres
-	CAIRN_TEST_POSTGRES=required CAIRN_FAULT_ROUNDS=$(FAULT_ROUNDS) $(CARGO) test --release --locked --package cairn --test faults -- --nocapture --test-threads 1
+faults: deps ## replicas, databases, wires, disks and clocks that fail, on a PostgreSQL of its own
+	@./.ci/deps postgresql faketime
+	CAIRN_TEST_POSTGRES=required $(CARGO) test --release --locked --workspace --lib -- postgres
+	CAIRN_TEST_POSTGRES=required CAIRN_TEST_FAKETIME=required CAIRN_FAULT_ROUNDS=$(FAULT_ROUNDS) $(CARGO) test --release --locked --package cairn --test faults -- --nocapture --test-threads 1
 
 reliability: deps ## many rounds of all faults; writes the table of docs/reliability.md
-	@./.ci/deps postgresql
+	@./.ci/deps postgresql faketime
 	@./.ci/reliability
 
 clients:
