@@ -152,4 +152,8 @@ impl Source for Arc<Inbox> {
         let place = format!("{} in {}", path, self.path.display());
         read.map_err(|error| SourceError { place, why: error.to_string() })
     }
+
+    fn may_be_empty(&self) -> bool {
+        true
+    }
 }

@@ -145,7 +145,7 @@ impl Replica {
         shown: Option<(TreeHead, &str)>,
         progress: &mut (dyn FnMut(u64, u64) + Send),
     ) -> Result<Option<String>, FollowError> {
-        let (note, head) = self.newest().await?;
+        let Some((note, head)) = self.newest(shown.is_some()).await? else { return Ok(None) };
         let stored = self.store.head().await?;
         if head.size <= stored.size {
             let ours = root_at(&*self.store, head.size).await?;
@@ -165,15 +165,19 @@ impl Replica {
         Ok(news.then_some(note))
     }
 
-    async fn newest(&self) -> Result<(String, TreeHead), FollowError> {
+    /// The source's checkpoint; none of a source that may be empty, once something is `shown`.
+    async fn newest(&self, shown: bool) -> Result<Option<(String, TreeHead)>, FollowError> {
         let place = format!("{}/checkpoint", self.path);
         let wrong = |why: &str| SourceError { place: place.clone(), why: why.into() };
         let note = self.source.get(&place, NOTE_BYTES_MAX).await?;
+        if note.is_none() && shown && self.source.may_be_empty() {
+            return Ok(None);
+        }
         let note = String::from_utf8(note.ok_or_else(|| wrong("there is none"))?)
             .map_err(|_| wrong("it is no text"))?;
         let log = &self.log;
         let signed = SignedCheckpoint::open(&note, &log.origin, &log.verifier, log.key_id)?;
-        Ok((note, signed.checkpoint().head))
+        Ok(Some((note, signed.checkpoint().head)))
     }
 
     /// From the stored head to a signed one, batch by batch.

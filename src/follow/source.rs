@@ -12,6 +12,11 @@ use crate::web_client::agent;
 pub trait Source: Send + Sync {
     /// The bytes at a path, at most `max` of them; `None` when there is nothing.
     async fn get(&self, path: &str, max: usize) -> Result<Option<Vec<u8>>, SourceError>;
+
+    /// Whether it may hold nothing for a while, as an inbox does between two files.
+    fn may_be_empty(&self) -> bool {
+        false
+    }
 }
 
 /// The source did not answer, or not with what was asked for. It may later.
