@@ -53,8 +53,19 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     }
     let source = followed(&path)?.unwrap_or_default();
     let source: FollowSetting = source.trim().parse()?;
-    if !args.source_is_gone {
-        is_settled(&source, &logs).await?;
+    for log in &logs {
+        if log.store.checkpoint().await?.is_none() {
+            let name = &log.record.name;
+            return Err(format!(
+                "no checkpoint of log {name} was ever shown here: its first copy is not whole, and \
+                 to go on from it would take back what the log has published. Nothing was changed"
+            )
+            .into());
+        }
+    }
+    match args.source_is_gone {
+        true => is_gone(&source, &logs).await?,
+        false => is_settled(&source, &logs).await?,
     }
     promotion.finish()?;
     let mut promoted = Vec::new();
@@ -66,10 +77,33 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         promoted.push(serde_json::json!({ "name": log.record.name, "entries": size }));
     }
     match args.output {
-        Output::Text => println!("start it: cairn serve --data-dir {}", path.display()),
+        Output::Text => {
+            println!("start it: cairn serve --data-dir {}", path.display());
+            println!(
+                "never start the server that was followed without --read-only again, and promote \
+                 no other replica: two that sign for one log fork it"
+            );
+        }
         Output::Json => println!("{}", serde_json::json!({ "logs": promoted })),
     }
     Ok(())
+}
+
+/// That the source does not answer as one that still writes.
+async fn is_gone(source: &FollowSetting, logs: &[FolderLog]) -> Result<(), Failure> {
+    let FollowSetting::Url(url) = source else { return Ok(()) };
+    let listed = logs_of(&HttpSource::new(url, FENCE_TIMEOUT)).await.unwrap_or_default();
+    let writes = |log: &&FolderLog| {
+        listed.iter().any(|listed| listed.active && listed.tree_id == log.record.tree_id)
+    };
+    match logs.iter().find(writes) {
+        None => Ok(()),
+        Some(log) => Err(format!(
+            "{url} answers, and still writes to the log {}: it is not gone. Nothing was changed",
+            log.record.name
+        )
+        .into()),
+    }
 }
 
 /// That the source writes no more, and that all of what it published is here.
@@ -96,6 +130,14 @@ async fn is_settled(source: &FollowSetting, logs: &[FolderLog]) -> Result<(), Fa
             return Err(format!(
                 "{url} still writes to the log {name}: start it with --read-only, let the replica \
                  catch up, then promote. Nothing was changed"
+            )
+            .into());
+        }
+        if !found.frozen {
+            return Err(format!(
+                "{url} is itself a replica or an export of the log {name}, and cannot say that \
+                 nobody writes to it: follow the server that does, or when that is gone for good \
+                 promote with --source-is-gone. Nothing was changed"
             )
             .into());
         }

@@ -16,6 +16,8 @@ pub struct Listed {
     pub api: String,
     /// Whether it takes entries.
     pub active: bool,
+    /// Whether it is the log itself that says that it takes none any more.
+    pub frozen: bool,
     /// The first line of its checkpoints.
     pub origin: String,
     /// 64 hexadecimal digits in lower case.
@@ -83,6 +85,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<Listed>, String> {
             public_key: public_key_der(item.public_key.as_bytes())
                 .ok_or_else(|| wrong("public key"))?,
             active: item.state == "active",
+            frozen: item.state == "frozen",
             name: item.name,
             api: item.api,
             origin: item.origin,

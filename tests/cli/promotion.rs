@@ -44,6 +44,8 @@ fn a_replica_takes_over_when_its_source_is_frozen() {
     let (mut pair, source) = pair();
     let refused = promote(&pair.here, &[]).unwrap_err();
     assert!(refused.contains("still writes to the log v1"), "{refused}");
+    let refused = promote(&pair.here, &["--source-is-gone"]).unwrap_err();
+    assert!(refused.contains("it is not gone"), "{refused}");
     fill(&source.url, &mut pair.proposals, 1);
     let address = source.url.strip_prefix("http://").unwrap().to_owned();
     source.stop();
@@ -80,6 +82,22 @@ fn a_replica_takes_over_when_its_source_is_frozen() {
     promoted.stop();
     let refused = Server::start(pair.there.path(), &fenced).err().unwrap();
     assert!(refused.contains("does not answer") && refused.contains("--fence"), "{refused}");
+}
+
+/// A replica, or an export, cannot say that nobody writes to the log.
+#[test]
+fn a_replica_of_a_replica_does_not_take_over_by_itself() {
+    let (pair, source) = pair();
+    let replica = start_replica(pair.here.path(), &source.url).unwrap();
+    let far = tempfile::tempdir().unwrap();
+    for name in ["v1.key", "v2.key"] {
+        std::fs::copy(pair.there.path().join(name), far.path().join(name)).unwrap();
+    }
+    let second = start_replica(far.path(), &replica.url).unwrap();
+    wait_for(&replica.url, &second.url, "v1");
+    second.stop();
+    let refused = promote(&far, &[]).unwrap_err();
+    assert!(refused.contains("is itself a replica or an export"), "{refused}");
 }
 
 #[test]
