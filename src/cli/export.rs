@@ -24,7 +24,7 @@ Examples:
 
 Writes tiles, bundles and checkpoint of each log under the paths that the server itself has, the
 checkpoint last, and only what is not there yet. It works while a server has the folder open, and
-goes on where an interrupted one ended. A destination that holds another log is left as it is.
+goes on where an interrupted one ended. Other logs that the destination holds stay as they are.
 A bundle holds what a replica lacks that has --since entries; `cairn import` verifies it. Both carry
 what the log's key signs beside the entries, so the keys have to be in the folder.
 The settings of buckets are AWS's own: AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID,
