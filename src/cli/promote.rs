@@ -17,7 +17,7 @@ Examples:
 Two servers that sign for one log fork it, and a fork is for ever. So the server that the replica
 follows has to be frozen, and everything that it published has to be here; or you answer for it that
 it is gone. Give that server --fence with the URL of this one, so that it does not sign again should
-it come back; witnesses that both ask shut the gap between (docs/replicas.md).
+it come back; witnesses that both ask shut the gap between (docs/following.md).
 The replica's own server must be stopped, and the logs' private keys have to be in the folder.";
 
 #[derive(clap::Args)]
